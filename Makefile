@@ -1,0 +1,53 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ONCE ?=
+
+.PHONY: run test check bench install install-dev lock clean
+
+run: install
+	@exec $(BIN)/doorbell up --samples $(if $(ONCE),--once)
+
+test: install-dev
+	$(BIN)/python -m pytest
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.size_budgets
+
+bench: install
+	$(BIN)/doorbell bench engine
+	$(BIN)/doorbell bench service
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "doorbell: Python 3.11 or newer is needed; give its path: make run PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "doorbell: Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/pip
+	@echo "installing what requirements.txt pins into $(VENV) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+# requirements.txt is the lock: `make lock` keeps its pins, `make lock UPGRADE=--upgrade` renews them.
+lock: install-dev
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra cluster --universal --generate-hashes --no-emit-index-url --quiet \
+		--custom-compile-command "make lock" $(UPGRADE) --output-file requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra cluster --group dev --universal --generate-hashes --no-emit-index-url --quiet \
+		--custom-compile-command "make lock" --constraint requirements.txt $(UPGRADE) --output-file requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info

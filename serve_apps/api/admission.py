@@ -1,0 +1,119 @@
+"""What is let in: size while reading, type by content, pixels before decoding, and not too many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+from fastapi import Request
+from PIL import Image, UnidentifiedImageError
+
+from serve_apps.api.problems import Problem
+
+Image.MAX_IMAGE_PIXELS = None  # our own limit is checked instead, and answers with a problem
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionLimits:
+    """`waiting`: requests that may be under way in one gateway; `body_seconds`: how long a sender may take."""
+
+    body_bytes: int = 10_000_000
+    pixels: int = 25_000_000
+    waiting: int = 64
+    body_seconds: float = 10.0
+
+
+class Waiting:
+    """Counts requests under way; the one too many is sent away before it costs anything."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raises Problem 429 when every place is taken."""
+        if self._now >= self._most:
+            raise Problem(429, "too-many-waiting", f"{self._most} requests are waiting already; try again")
+        self._now += 1
+        try:
+            yield
+        finally:
+            self._now -= 1
+
+
+async def read_body(request: Request, limits: AdmissionLimits) -> bytes:
+    """The whole body. Raises Problem 413 as soon as it is too large, 408 when the sender is too slow."""
+    too_large = Problem(413, "body-too-large", f"a body has at most {limits.body_bytes} bytes")
+    if int(request.headers.get("content-length", 0)) > limits.body_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.body_bytes:
+                    raise too_large
+    except TimeoutError:
+        raise Problem(408, "sender-too-slow", f"the body did not arrive within {limits.body_seconds:.0f} s") from None
+    return bytes(body)
+
+
+def admit_image(content: bytes, limits: AdmissionLimits) -> None:
+    """Let a JPEG, PNG or WebP through that is whole and not too large; nothing is decoded.
+
+    Bytes behind the end of an image are ignored: they are never stored, shown or run. Raises Problem 415 or 422.
+    """
+    if not content:
+        raise Problem(422, "empty-body", "the body is empty; send the image as the body")
+    whole = _CHECKS.get(_kind(content))
+    if whole is None:
+        raise Problem(
+            415, "unsupported-image", "the content is no JPEG, PNG or WebP image, whatever its name or header says"
+        )
+    width, height = _size(content)
+    if width * height > limits.pixels:
+        raise Problem(422, "too-many-pixels", f"{width} x {height} pixels; at most {limits.pixels} are accepted")
+    if not whole(content):
+        raise Problem(422, "truncated-image", "the image ends too early")
+
+
+def _kind(content: bytes) -> str:
+    if content.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    return "webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else ""
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    """Width and height from the header; Pillow decodes nothing before it is asked to."""
+    try:
+        with Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
+            if getattr(image, "is_animated", False):
+                raise Problem(422, "animated-image", "a frame is one picture; this file is animated")
+            return image.size
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError):
+        raise Problem(422, "undecodable-image", "the image's header cannot be read") from None
+
+
+def _whole_jpeg(content: bytes) -> bool:
+    """An end marker behind the start of the scan; inside a scan FF is always escaped, so it cannot occur by chance."""
+    return content.find(b"\xff\xd9", max(0, content.find(b"\xff\xda"))) >= 0
+
+
+def _whole_png(content: bytes) -> bool:
+    """An empty IEND chunk, the last one of every PNG."""
+    return b"\x00\x00\x00\x00IEND\xaeB\x60\x82" in content
+
+
+def _whole_webp(content: bytes) -> bool:
+    """As many bytes as the RIFF header promises."""
+    return len(content) >= 8 + int(struct.unpack_from("<I", content, 4)[0])
+
+
+_CHECKS = {"jpeg": _whole_jpeg, "png": _whole_png, "webp": _whole_webp}

@@ -1,0 +1,25 @@
+"""The HTTP application, from its parts."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from serve_apps.api import events, frames, health, people, problems
+from serve_apps.api.parts import Parts
+
+
+def application(parts: Parts) -> FastAPI:
+    """The API with its page at /docs, which loads nothing from elsewhere."""
+    app = FastAPIOffline(
+        title="Doorbell cluster",
+        version=version("doorbell-cluster"),
+        description="Frames from doors in, events out. Every operation but health and readiness needs an API key.",
+    )
+    app.state.parts = parts
+    for module in (health, frames, events, people):
+        app.include_router(module.router)
+    problems.install(app)
+    return app

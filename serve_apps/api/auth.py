@@ -1,0 +1,39 @@
+"""Who may ask what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request, Security
+from fastapi.security import APIKeyHeader
+
+from cluster.security.api_keys import ApiKey, Scope
+from serve_apps.api.parts import parts_of
+from serve_apps.api.problems import Problem
+
+_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="Made by `doorbell keys create`.")
+
+
+async def key_of(request: Request, presented: str | None) -> ApiKey:
+    """The key that this request carries. Raises Problem 401."""
+    parts = parts_of(request)
+    if not presented:
+        raise Problem(401, "key-missing", "send an API key in the header X-API-Key")
+    loop = asyncio.get_running_loop()
+    key = await loop.run_in_executor(parts.io, parts.keys, presented, parts.clock())
+    if key is None:
+        raise Problem(401, "key-not-valid", "this API key is unknown, revoked or past its end")
+    return key
+
+
+def needs(scope: Scope) -> Callable[..., Awaitable[ApiKey]]:
+    """A dependency that lets only keys with this scope through: 401 without a valid key, 403 without the scope."""
+
+    async def allowed(request: Request, presented: str | None = Security(_header)) -> ApiKey:
+        key = await key_of(request, presented)
+        if not key.allows(scope):
+            raise Problem(403, "scope-missing", f"this API key lacks the scope '{scope.value}'")
+        return key
+
+    return allowed

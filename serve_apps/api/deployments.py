@@ -1,0 +1,102 @@
+"""The gateway as a Ray Serve deployment: HTTP in, recognizer handles behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
+from starlette.types import ASGIApp
+
+from serve_apps.api.problems import RecognizerUnavailable
+from serve_apps.api.routing import choose
+from serve_apps.faces import Examined, Frame, Recognition, UndecodableImage
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 10.0
+TRIES = 3
+"""A replica that dies takes its requests with it; recognising again is harmless, so another replica is asked."""
+
+
+class Recognizers(Protocol):
+    """What an ASGI application is built on."""
+
+    async def recognize(self, frame: Frame, gallery_version: int) -> Recognition:
+        """Raises RecognizerUnavailable, UndecodableImage."""
+
+    async def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
+        """Raises RecognizerUnavailable, UndecodableImage."""
+
+    async def missing(self) -> str | None:
+        """What keeps the recognizers from answering, or None."""
+
+
+@serve.deployment(
+    name="Gateway",
+    max_ongoing_requests=1000,
+    ray_actor_options={"num_cpus": 0.2},
+    health_check_period_s=5,
+    graceful_shutdown_wait_loop_s=0.5,
+    graceful_shutdown_timeout_s=15,
+    user_config={"weights": {"recognizer-blue": 100}},
+)
+@serve.ingress()
+class GatewayReplica:
+    """Serve changes the weights in place, through `user_config`."""
+
+    def __init__(self, build: Callable[[Recognizers], ASGIApp]) -> None:
+        self._build = build
+        self._weights: dict[str, int] = {}
+        self._handles: dict[str, Any] = {}
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take new weights. Raises ValueError when none is left."""
+        weights = {str(name): int(weight) for name, weight in user_config["weights"].items()}
+        choose(weights, "")
+        self._weights = weights
+
+    async def __serve_build_asgi_app__(self) -> ASGIApp:
+        return self._build(self)
+
+    async def recognize(self, frame: Frame, gallery_version: int) -> Recognition:
+        """Who is in a frame, from the recognizer of its camera."""
+        found: Recognition = await self._ask(frame.camera_id, "recognize", frame.image, gallery_version)
+        return found
+
+    async def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
+        """The faces of a photograph."""
+        found: list[Examined] = await self._ask("", "examine", photo, gallery_version, count)
+        return found
+
+    async def missing(self) -> str | None:
+        """Asks every recognizer that has weight."""
+        for name, weight in self._weights.items():
+            if weight > 0:
+                try:
+                    await asyncio.wait_for(self._handle(name).ready.remote(), 3.0)
+                except (RayError, RayServeException, TimeoutError):
+                    return f"the recognizer {name} does not answer"
+        return None
+
+    async def _ask(self, camera_id: str, method: str, *arguments: object) -> Any:
+        name = choose(self._weights, camera_id)
+        for attempt in range(1, TRIES + 1):
+            try:
+                call: Awaitable[Any] = getattr(self._handle(name), method).remote(*arguments)
+                return await asyncio.wait_for(call, ANSWER_SECONDS)
+            except UndecodableImage as error:
+                raise UndecodableImage(str(error)) from None
+            except (RayError, RayServeException, TimeoutError) as error:
+                log.warning("recognizer.no_answer name=%s attempt=%d: %s", name, attempt, type(error).__name__)
+                self._handles.pop(name, None)
+        raise RecognizerUnavailable(name)
+
+    def _handle(self, name: str) -> Any:
+        if name not in self._handles:
+            self._handles[name] = serve.get_app_handle(name).options(_by_reference=False)
+        return self._handles[name]

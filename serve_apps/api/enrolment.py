@@ -1,0 +1,71 @@
+"""Take a photograph into the gallery, or say why not."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+
+from serve_apps.api.parts import Parts
+from serve_apps.faces import Standing
+from serve_apps.gallery.enroll import judge
+from serve_apps.gallery.person import NewFace, Person
+from serve_apps.gallery.store import NameTaken, NobodyOfThatName
+
+COMPARED = 2
+"""Nearest persons that a new face is held against: the person itself and the nearest other one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Who a photograph is to be enrolled as.
+
+    `standing` None leaves a person's standing as it is, and makes a new one known; faces with a detection score under
+    `least_score` do not count.
+    """
+
+    name: str
+    standing: Standing | None
+    similar_allowed: bool
+    least_score: float
+
+
+async def enrol(photo: bytes, wish: Enrolment, parts: Parts) -> str:
+    """The new face's id; the person is made when nobody has this name.
+
+    Raises PhotoRefused, PhotoAlreadyEnrolled, UndecodableImage.
+    """
+    loop = asyncio.get_running_loop()
+    person, version = await loop.run_in_executor(parts.io, _person_and_version, wish.name, parts)
+    everything = await parts.examine(photo, version, COMPARED)
+    found = [examined for examined in everything if examined.face.detection_score >= wish.least_score]
+    person_id = person.id if person else None
+    examined = judge(found, person_id, parts.rules.threshold, parts.enrol, similar_allowed=wish.similar_allowed)
+    face = NewFace(
+        photo_sha256=hashlib.sha256(photo).hexdigest(),
+        quality=examined.face.quality,
+        embedding=examined.face.embedding,
+        space=parts.space,
+        crop=examined.crop,
+    )
+    return await loop.run_in_executor(parts.io, partial(_keep, face, wish, parts))
+
+
+def _person_and_version(name: str, parts: Parts) -> tuple[Person | None, int]:
+    try:
+        return parts.gallery.person(name), parts.gallery.version()
+    except NobodyOfThatName:
+        return None, parts.gallery.version()
+
+
+def _keep(face: NewFace, wish: Enrolment, parts: Parts) -> str:
+    now = parts.clock()
+    try:
+        person = parts.gallery.add_person(wish.name, wish.standing or Standing.KNOWN, now)
+    except NameTaken:
+        person = parts.gallery.person(wish.name)
+    face_id = parts.gallery.add_face(person, face, now)
+    if wish.standing is not None and wish.standing is not person.standing:
+        parts.gallery.change_person(wish.name, None, wish.standing)
+    return face_id

@@ -1,0 +1,71 @@
+"""`POST /api/v1/frames`: where the edge's frames come in."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from pydantic import AwareDatetime
+
+from cluster.security.api_keys import Scope
+from serve_apps.api.admission import admit_image, read_body
+from serve_apps.api.auth import needs
+from serve_apps.api.parts import parts_of
+from serve_apps.api.schemas import AnswerOut, ProblemOut, event_out
+from serve_apps.faces import Frame, Trigger
+from serve_apps.pipeline import answer
+
+CAMERA_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+FRAME_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+
+IMAGE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("image/jpeg", "image/png", "image/webp")
+        },
+    }
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that an operation documents; every operation may answer 400, 408, 422, 429 and 503."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
+    return {status: {"model": ProblemOut, "content": content} for status in (400, 401, 403, 422, 503, *statuses)}
+
+
+router = APIRouter(prefix="/api/v1", tags=["frames"])
+
+
+@router.post(
+    "/frames",
+    openapi_extra=IMAGE_BODY,
+    responses=problems(408, 409, 413, 415, 429),
+    dependencies=[Depends(needs(Scope.FRAMES))],
+)
+async def post_frame(
+    request: Request,
+    response: Response,
+    x_camera_id: Annotated[str, Header(pattern=CAMERA_ID, description="Which door.")],
+    idempotency_key: Annotated[
+        str | None, Header(pattern=FRAME_ID, description="The frame's id, made at the edge; made here when absent.")
+    ] = None,
+    x_captured_at: Annotated[
+        AwareDatetime | None, Header(description="RFC 3339; the time of receipt when absent.")
+    ] = None,
+    x_trigger: Annotated[Trigger, Header()] = Trigger.MANUAL,
+) -> AnswerOut:
+    """Recognize who is in a frame. 200 means the event is on disk; the same frame id again gives the same event."""
+    parts = parts_of(request)
+    received_at = parts.clock()
+    with parts.waiting.place():
+        image = await read_body(request, parts.limits)
+        admit_image(image, parts.limits)
+        frame_id = idempotency_key or str(uuid.uuid4())
+        frame = Frame(frame_id, x_camera_id, x_captured_at or received_at, received_at, x_trigger, image)
+        event, replayed = await answer(frame, parts.pipeline)
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return AnswerOut(**event_out(event).model_dump(), replayed=replayed)

@@ -1,0 +1,49 @@
+"""What the HTTP layer is given: built in app.py, or by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Request
+
+from cluster.security.api_keys import KeyCheck
+from serve_apps.api.admission import AdmissionLimits, Waiting
+from serve_apps.events.store import EventStore
+from serve_apps.faces import Examined
+from serve_apps.gallery.enroll import EnrolLimits
+from serve_apps.gallery.store import Gallery
+from serve_apps.pipeline import Pipeline
+from serve_apps.recognition.match import MatchRules
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`examine` takes a photograph, the gallery's version and how many persons to compare it with.
+
+    `not_ready` names what is missing, or None. `space` is the embedding space of what `examine` gives. `io` has threads
+    for the gallery and the keys.
+    """
+
+    pipeline: Pipeline
+    events: EventStore
+    gallery: Gallery
+    keys: KeyCheck
+    examine: Callable[[bytes, int, int], Awaitable[list[Examined]]]
+    not_ready: Callable[[], Awaitable[str | None]]
+    clock: Callable[[], datetime]
+    rules: MatchRules
+    space: str
+    enrol: EnrolLimits
+    limits: AdmissionLimits
+    waiting: Waiting
+    streams: Waiting
+    io: ThreadPoolExecutor
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that serves this request."""
+    parts: Parts = request.app.state.parts
+    return parts

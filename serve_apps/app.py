@@ -1,0 +1,181 @@
+"""The composition root: the only place that names concretes.
+
+Serve's config names `gateway`, `recognizer` and `courier`. Each `build_…` runs inside its replica, and imports what
+only that replica needs, so that a gateway does not carry the recognizer's libraries in its memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from ray.serve import Application
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from cluster.security.api_keys import KeyCheck, KeyStore
+from cluster.security.keyring import Keyring, master_key
+from serve_apps.api.deployments import GatewayReplica, Recognizers
+from serve_apps.database import connect, reading
+from serve_apps.gallery.crops import crops_at
+from serve_apps.gallery.store import Gallery
+from serve_apps.notifications.deployments import CourierReplica
+from serve_apps.recognition.deployments import RecognizerReplica
+from serve_apps.recognition.match import MatchRules
+from serve_apps.settings import Settings, load
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from serve_apps.notifications.courier import Courier
+    from serve_apps.recognition.engine import Engine
+    from serve_apps.recognition.recognizer import Recognizer
+
+SPACE = "dlib-resnet-v1"
+
+
+class RecognizerArgs(BaseModel):
+    """`args` in the Serve config: another release is another replica."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    release: str = Field("yunet-dlib-1", pattern=r"^[\w.-]{1,64}$")
+
+
+def gateway(_: dict[str, str]) -> Application:
+    """HTTP in."""
+    return _application(GatewayReplica, build_gateway)
+
+
+def recognizer(args: RecognizerArgs) -> Application:
+    """Blue or green."""
+    return _application(RecognizerReplica, partial(build_recognizer, args.release))
+
+
+def courier(_: dict[str, str]) -> Application:
+    """Notices out."""
+    return _application(CourierReplica, build_courier)
+
+
+def _application(deployment: Any, build: Callable[..., object]) -> Application:
+    bound: Application = deployment.bind(build)
+    return bound
+
+
+def now() -> datetime:
+    """The clock of a process."""
+    return datetime.now(UTC)
+
+
+def build_gallery(settings: Settings) -> Gallery:
+    """The gallery with its keyring and crops."""
+    assert settings.master_key_file is not None
+    keyring = Keyring(connect(settings.keyring_url), master_key(settings.master_key_file))
+    return Gallery(connect(settings.database_url), keyring, crops_at(settings.crops_url))
+
+
+def build_engine(settings: Settings) -> Engine:
+    """The engine that the settings name, warm."""
+    from serve_apps.recognition.detect import DetectorLimits
+    from serve_apps.recognition.engine import YunetDlib, warm_up
+
+    engine: Engine
+    if settings.engine == "face_recognition":
+        from serve_apps.recognition.reference import FaceRecognition
+
+        engine = FaceRecognition()
+    else:
+        engine = YunetDlib(settings.weights_folder, DetectorLimits(long_side=settings.detect_long_side))
+    warm_up(engine)
+    return engine
+
+
+def match_rules(settings: Settings) -> MatchRules:
+    """The rules of the settings."""
+    return MatchRules(settings.match_threshold, settings.match_margin)
+
+
+def build_recognizer(release: str) -> Recognizer:
+    """Engine and gallery of one replica."""
+    from serve_apps.gallery.index import GalleryIndex
+    from serve_apps.recognition.recognizer import Recognizer
+
+    settings = load()
+    engine = build_engine(settings)
+    index = GalleryIndex(build_gallery(settings), engine.space)
+    return Recognizer(engine, index, match_rules(settings), release)
+
+
+def build_gateway(recognizers: Recognizers) -> FastAPI:
+    """The HTTP application of one gateway replica."""
+    from serve_apps.api.admission import AdmissionLimits, Waiting
+    from serve_apps.api.application import application
+    from serve_apps.api.parts import Parts
+    from serve_apps.events.store import EventStore
+    from serve_apps.gallery.enroll import EnrolLimits
+    from serve_apps.notifications.rules_file import WatchedRules
+    from serve_apps.pipeline import Pipeline
+
+    settings = load()
+    engine = connect(settings.database_url)
+    io = ThreadPoolExecutor(4, thread_name_prefix="io")
+    events = EventStore(engine)
+    pipeline = Pipeline(
+        engine=engine,
+        events=events,
+        rules=WatchedRules(settings.notices_file),
+        recognize=recognizers.recognize,
+        readers=io,
+        writer=ThreadPoolExecutor(1, thread_name_prefix="writer"),
+    )
+
+    def database_answers() -> bool:
+        try:
+            with reading(engine) as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+    async def not_ready() -> str | None:
+        import asyncio
+
+        if not await asyncio.get_running_loop().run_in_executor(io, database_answers):
+            return "the database does not answer"
+        return await recognizers.missing()
+
+    limits = AdmissionLimits(settings.max_body_bytes, settings.max_pixels, settings.max_waiting, settings.body_seconds)
+    return application(
+        Parts(
+            pipeline=pipeline,
+            events=events,
+            gallery=build_gallery(settings),
+            keys=KeyCheck(KeyStore(engine)),
+            examine=recognizers.examine,
+            not_ready=not_ready,
+            clock=now,
+            rules=match_rules(settings),
+            space=SPACE,
+            enrol=EnrolLimits(),
+            limits=limits,
+            waiting=Waiting(limits.waiting),
+            streams=Waiting(100),
+            io=io,
+        )
+    )
+
+
+def build_courier() -> Courier:
+    """The courier of one replica."""
+    from serve_apps.notifications.channels import LogChannel
+    from serve_apps.notifications.courier import Courier
+    from serve_apps.notifications.outbox import Outbox
+    from serve_apps.notifications.rules_file import WatchedRules
+
+    settings = load()
+    outbox = Outbox(connect(settings.database_url))
+    return Courier(outbox, WatchedRules(settings.notices_file), LogChannel(settings.notices_log), now)

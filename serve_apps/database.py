@@ -1,0 +1,89 @@
+"""One SQL schema on two engines: SQLite for one machine, PostgreSQL for several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+BUSY_SECONDS = 10
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class DatabaseError(Exception):
+    """The database cannot be used."""
+
+
+def connect(url: str) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Raises DatabaseError for another URL."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        return create_engine(parsed, pool_pre_ping=True, pool_size=8, connect_args={"connect_timeout": 5})
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise DatabaseError(
+            f"the database URL is none that is known (sqlite:///FILE, postgresql://…): {error}"
+        ) from None
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns into a writer fails at once when another writes; one that begins
+        # as a writer waits its turn.
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A consistent view that blocks no writer."""
+    with engine.connect() as connection:
+        yield connection.execution_options(reading=True)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to this version, safely when several processes start at once. Raises DatabaseError."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(6814)")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseError(f"the database is of a newer version than this program: {error}") from error
+    except DBAPIError as error:
+        raise DatabaseError(f"the database cannot be opened: {error.orig}") from error
+
+
+def in_commit_order(connection: Connection, what: str) -> None:
+    """Make transactions over `what` commit in the order of their sequence numbers.
+
+    Readers that follow a sequence would otherwise miss a row whose transaction commits late. SQLite has one writer
+    anyway; PostgreSQL takes a lock that ends with the transaction.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%(what)s))", {"what": what})

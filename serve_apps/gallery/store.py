@@ -1,0 +1,214 @@
+"""The gallery on disk: persons, their faces, and a log of changes that every recognizer follows."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from cluster.security.keyring import Keyring, KeyringError
+from serve_apps.database import in_commit_order, reading
+from serve_apps.faces import Standing
+from serve_apps.gallery.crops import Crops
+from serve_apps.gallery.person import EnrolledFace, Member, NewFace, Person
+from serve_apps.tables import embeddings, gallery_changes, gallery_faces, people
+
+log = logging.getLogger(__name__)
+
+
+class GalleryError(Exception):
+    """What cannot be done to the gallery."""
+
+
+class NobodyOfThatName(GalleryError):
+    """No person has this name."""
+
+
+class NameTaken(GalleryError):
+    """Another person has this name."""
+
+
+class NoSuchFace(GalleryError):
+    """No enrolled face has this id."""
+
+
+class PhotoAlreadyEnrolled(GalleryError):
+    """This person has this very photograph already."""
+
+
+class Gallery:
+    """Safe to share between threads and processes."""
+
+    def __init__(self, engine: Engine, keyring: Keyring, crops: Crops) -> None:
+        self._engine = engine
+        self._keyring = keyring
+        self._crops = crops
+
+    def people(self) -> list[Person]:
+        """Everybody, by name."""
+        with reading(self._engine) as connection:
+            return [Person(*row) for row in connection.execute(_PERSON.order_by(people.c.name))]
+
+    def person(self, name: str) -> Person:
+        """Raises NobodyOfThatName."""
+        with reading(self._engine) as connection:
+            return _person(connection, name)
+
+    def add_person(self, name: str, standing: Standing, now: datetime) -> Person:
+        """Somebody new, without a face yet. Raises NameTaken."""
+        person = Person(str(uuid.uuid4()), name, standing, now)
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(people.insert().values(id=person.id, name=name, standing=standing, created_at=now))
+                self._keyring.create(person.id)
+                _changed(connection, [person.id])
+        except IntegrityError:
+            raise NameTaken(name) from None
+        return person
+
+    def change_person(self, name: str, new_name: str | None, standing: Standing | None) -> Person:
+        """Rename, or change the standing, or both. Raises NobodyOfThatName, NameTaken."""
+        values = {key: value for key, value in (("name", new_name), ("standing", standing)) if value is not None}
+        try:
+            with self._engine.begin() as connection:
+                person = _person(connection, name)
+                if values:
+                    connection.execute(people.update().where(people.c.id == person.id).values(values))
+                    _changed(connection, [person.id])
+                return _person(connection, new_name or name)
+        except IntegrityError:
+            raise NameTaken(new_name) from None
+
+    def remove_people(self, persons: Iterable[Person]) -> None:
+        """Erase: the keys go first, so that nothing of these persons can be read whatever happens afterwards."""
+        ids = [person.id for person in persons]
+        self._keyring.destroy(ids)
+        with self._engine.begin() as connection:
+            connection.execute(people.delete().where(people.c.id.in_(ids)))
+            _changed(connection, ids)
+        for person_id in ids:
+            self._crops.remove(person_id)
+
+    def add_face(self, person: Person, face: NewFace, now: datetime) -> str:
+        """The new face's id. Raises PhotoAlreadyEnrolled, NobodyOfThatName when the person was removed meanwhile."""
+        face_id = str(uuid.uuid4())
+        try:
+            sealed = self._keyring.seal(person.id, f"embedding {face_id} {face.space}", face.embedding.tobytes())
+            self._crops.put(person.id, face_id, self._keyring.seal(person.id, f"crop {face_id}", face.crop))
+            with self._engine.begin() as connection:
+                _person(connection, person.name)
+                row = {"id": face_id, "person_id": person.id, "created_at": now}
+                row |= {"photo_sha256": face.photo_sha256, "quality": face.quality}
+                connection.execute(gallery_faces.insert().values(row))
+                connection.execute(embeddings.insert().values(face_id=face_id, space=face.space, sealed=sealed))
+                _changed(connection, [person.id])
+        except (IntegrityError, KeyringError) as error:
+            self._crops.remove(person.id, face_id)
+            if isinstance(error, KeyringError):
+                raise NobodyOfThatName(person.name) from None
+            raise PhotoAlreadyEnrolled(person.name) from None
+        return face_id
+
+    def faces(self, name: str | None = None) -> list[EnrolledFace]:
+        """Every enrolled face, or one person's, the oldest first."""
+        query = _FACE if name is None else _FACE.where(people.c.name == name)
+        with reading(self._engine) as connection:
+            return [EnrolledFace(*row) for row in connection.execute(query.order_by(gallery_faces.c.created_at))]
+
+    def face(self, face_id: str) -> EnrolledFace:
+        """Raises NoSuchFace."""
+        with reading(self._engine) as connection:
+            row = connection.execute(_FACE.where(gallery_faces.c.id == face_id)).first()
+        if row is None:
+            raise NoSuchFace(face_id)
+        return EnrolledFace(*row)
+
+    def crop(self, face: EnrolledFace) -> bytes:
+        """The enrolled face's JPEG. Raises CropsUnavailable, KeyringError."""
+        return self._keyring.open(face.person_id, f"crop {face.id}", self._crops.get(face.person_id, face.id))
+
+    def remove_faces(self, faces: Iterable[EnrolledFace]) -> None:
+        """Forget these photographs; their persons stay."""
+        chosen = list(faces)
+        with self._engine.begin() as connection:
+            connection.execute(gallery_faces.delete().where(gallery_faces.c.id.in_([face.id for face in chosen])))
+            _changed(connection, {face.person_id for face in chosen})
+        for face in chosen:
+            self._crops.remove(face.person_id, face.id)
+
+    def version(self) -> int:
+        """The number of the newest change; grows with every commit that changes the gallery."""
+        with reading(self._engine) as connection:
+            return version_of(connection)
+
+    def members(self, space: str, since: int | None) -> tuple[int, set[str], list[Member]]:
+        """The gallery's version, the ids changed `since` (None: everybody), and those of them that exist."""
+        with reading(self._engine) as connection:
+            version = version_of(connection)
+            if since is None:
+                changed = set(connection.scalars(sa.select(people.c.id)))
+            else:
+                changed = set(
+                    connection.scalars(sa.select(gallery_changes.c.person_id).where(gallery_changes.c.seq > since))
+                )
+            query = _MEMBER.where(sa.true() if since is None else people.c.id.in_(changed))
+            rows = connection.execute(query.where(embeddings.c.space == space)).all()
+        return version, changed, self._opened(rows, space)
+
+    def _opened(self, rows: Sequence[sa.Row[Any, Any, Any, Any]], space: str) -> list[Member]:
+        found: dict[str, tuple[Standing, list[bytes]]] = {}
+        for person_id, standing, face_id, sealed in rows:
+            try:
+                plain = self._keyring.open(person_id, f"embedding {face_id} {space}", sealed)
+            except KeyringError as error:
+                log.error("gallery.embedding_unreadable face=%s: %s", face_id, error)
+                continue
+            found.setdefault(person_id, (Standing(standing), []))[1].append(plain)
+        return [
+            Member(person_id, standing, np.frombuffer(b"".join(vectors), np.float32).reshape(len(vectors), -1))
+            for person_id, (standing, vectors) in found.items()
+        ]
+
+
+_PERSON = sa.select(people.c.id, people.c.name, people.c.standing, people.c.created_at)
+_FACE = sa.select(
+    gallery_faces.c.id, people.c.id, people.c.name, gallery_faces.c.quality, gallery_faces.c.created_at
+).join_from(gallery_faces, people)
+_MEMBER = (
+    sa.select(people.c.id, people.c.standing, gallery_faces.c.id, embeddings.c.sealed)
+    .join_from(people, gallery_faces)
+    .join(embeddings)
+)
+
+
+def version_of(connection: Connection) -> int:
+    """The number of the newest change that this connection sees."""
+    return connection.scalar(sa.select(sa.func.max(gallery_changes.c.seq))) or 0
+
+
+def people_by_id(connection: Connection, ids: set[str]) -> dict[str, Person]:
+    """Those of these persons that exist, as this transaction sees them."""
+    if not ids:
+        return {}
+    return {row.id: Person(*row) for row in connection.execute(_PERSON.where(people.c.id.in_(ids)))}
+
+
+def _person(connection: Connection, name: str) -> Person:
+    row = connection.execute(_PERSON.where(people.c.name == name)).first()
+    if row is None:
+        raise NobodyOfThatName(name)
+    return Person(*row)
+
+
+def _changed(connection: Connection, ids: Iterable[str]) -> None:
+    in_commit_order(connection, "gallery")
+    rows = [{"person_id": person_id} for person_id in ids]
+    if rows:
+        connection.execute(gallery_changes.insert(), rows)

@@ -1,0 +1,74 @@
+"""Takes notices from the outbox to their recipients."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import lru_cache
+
+from serve_apps.notifications.channels import AppriseChannel, Channel, LogChannel, NotDelivered
+from serve_apps.notifications.outbox import Notice, Outbox
+from serve_apps.notifications.rules import LOG, Rules, message
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+
+
+class Courier:
+    """Delivers what is due; a slow recipient delays at most those that were taken with it."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        rules: Callable[[], Rules],
+        notices_log: LogChannel,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._outbox = outbox
+        self._rules = rules
+        self._log = notices_log
+        self._clock = clock
+        self._id = str(uuid.uuid4())
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="courier")
+        self._apprise = lru_cache(maxsize=64)(AppriseChannel)
+
+    def round(self) -> int:
+        """Deliver once around; how many notices were tried."""
+        for notice in self._outbox.expired(self._clock()):
+            self._resolve(notice)
+        taken = self._outbox.take(self._id, self._clock(), AT_ONCE)
+        list(self._threads.map(self._deliver, taken))
+        return len(taken)
+
+    def _deliver(self, notice: Notice) -> None:
+        title, text = message(notice.event)
+        try:
+            self._channel(notice.recipient).send(notice.id, title, text)
+        except NotDelivered as error:
+            state = self._outbox.refused(notice, str(error), self._clock())
+            log.warning("notice.%s id=%s recipient=%s: %s", state.value, notice.id, notice.recipient, error)
+        else:
+            self._outbox.delivered(notice, self._clock())
+            log.info("notice.delivered id=%s recipient=%s", notice.id, notice.recipient)
+
+    def _resolve(self, notice: Notice) -> None:
+        """A courier died while it was sending this."""
+        if notice.recipient == LOG and self._log.has(notice.id):
+            self._outbox.delivered(notice, self._clock())
+        elif notice.recipient == LOG or notice.recipient in self._rules().resend:
+            self._outbox.refused(notice, "the courier died while it was sending", self._clock())
+        else:
+            self._outbox.hold(notice)
+            log.error("notice.uncertain id=%s recipient=%s: not sent again", notice.id, notice.recipient)
+
+    def _channel(self, recipient: str) -> Channel:
+        url = self._rules().urls.get(recipient)
+        if url is not None:
+            return self._apprise(url)
+        if recipient == LOG:
+            return self._log
+        raise NotDelivered(f"{recipient} is no recipient in the notices file")

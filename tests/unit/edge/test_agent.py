@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, Never
+
+import httpx
+import pytest
+
+from edge.agent import Agent
+from edge.drivers.replay import Replay
+from edge.gateway import Gateway
+from edge.report import LoggedOutcomes
+from edge.spool import Spool
+from edge.uploader import Uploader
+
+
+class Heard(LoggedOutcomes):
+    def __init__(self) -> None:
+        self.frames = []
+
+    def answered(self, frame: str, event: dict[str, Any], milliseconds: float) -> None:
+        self.frames.append(frame)
+
+
+def event_for(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"id": "e", "frame_id": request.headers.get("Idempotency-Key")})
+
+
+@pytest.fixture
+def replay(tmp_path: Path) -> Replay:
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").write_bytes(name.encode())
+    return Replay(tmp_path)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with Spool(tmp_path / "spool") as spool:
+        yield spool
+
+
+def agent_before(
+    answer: Callable[[httpx.Request], httpx.Response],
+    replay: Replay,
+    spool: Spool,
+    heard: LoggedOutcomes,
+    one_by_one: bool = False,
+) -> Agent:
+    gateway = Gateway("http://gate", lambda: "key", transport=httpx.MockTransport(answer))
+    return Agent("door", replay, replay, Uploader(gateway, spool, heard), one_by_one=one_by_one)
+
+
+def test_a_replay_ends_when_every_frame_is_answered(replay: Replay, spool: Spool) -> None:
+    heard = Heard()
+    agent_before(event_for, replay, spool, heard).run()
+
+    assert heard.frames == ["a.jpg", "b.jpg", "c.jpg"]
+    assert len(spool) == 0
+
+
+def test_capture_never_waits_for_the_network(replay: Replay, spool: Spool) -> None:
+    network, heard = Event(), Heard()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        network.wait()
+        return event_for(request)
+
+    running = Thread(target=agent_before(answer, replay, spool, heard).run)
+    running.start()
+    spool.wait_until(lambda: len(spool) == 3)
+    network.set()
+    running.join()
+
+    assert heard.frames == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_one_by_one_asks_for_health_first_and_never_queues(replay: Replay, spool: Spool) -> None:
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.url.path, len(spool)))
+        return event_for(request)
+
+    agent_before(answer, replay, spool, Heard(), one_by_one=True).run()
+
+    assert seen == [("/api/health", 0), *[("/api/v1/frames", 1)] * 3]
+
+
+def test_an_image_that_cannot_be_read_does_not_end_the_box(replay: Replay, spool: Spool) -> None:
+    replay.files[1].unlink()
+    heard = Heard()
+    agent_before(event_for, replay, spool, heard).run()
+
+    assert heard.frames == ["a.jpg", "c.jpg"]
+
+
+def test_a_stopped_agent_leaves_its_frames_in_the_spool(replay: Replay, spool: Spool) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            agent.stop()
+        return httpx.Response(503)
+
+    agent = agent_before(answer, replay, spool, Heard())
+    agent.run()
+
+    assert len(spool) >= 1
+
+
+def test_a_listener_that_fails_ends_the_agent_with_its_error(replay: Replay, spool: Spool) -> None:
+    class Broken(LoggedOutcomes):
+        def answered(self, frame: str, event: dict[str, Any], milliseconds: float) -> Never:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        agent_before(event_for, replay, spool, Broken(), one_by_one=True).run()
+
+    assert len(spool) == 1
