@@ -51,9 +51,10 @@ def gateway(_: dict[str, str]) -> Application:
     return _application(GatewayReplica, build_gateway)
 
 
-def recognizer(args: RecognizerArgs) -> Application:
-    """Blue or green."""
-    return _application(RecognizerReplica, partial(build_recognizer, args.release))
+def recognizer(args: dict[str, str]) -> Application:
+    """Blue or green. Raises ValidationError for arguments other than RecognizerArgs."""
+    release = RecognizerArgs.model_validate(args).release
+    return _application(RecognizerReplica, partial(build_recognizer, release))
 
 
 def courier(_: dict[str, str]) -> Application:

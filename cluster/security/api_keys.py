@@ -101,7 +101,7 @@ class KeyStore:
         """End a key; ending it again changes nothing. Raises UnknownKey."""
         with self._engine.begin() as connection:
             if connection.scalar(sa.select(keys.c.id).where(keys.c.id == key_id)) is None:
-                raise UnknownKey(key_id)
+                raise UnknownKey(f"no key has the id {key_id}; 'doorbell keys list' shows them")
             connection.execute(
                 keys.update().where(keys.c.id == key_id, keys.c.revoked_at.is_(None)).values(revoked_at=now.timestamp())
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,8 @@ class Waiting:
 async def read_body(request: Request, limits: AdmissionLimits) -> bytes:
     """The whole body. Raises Problem 413 as soon as it is too large, 408 when the sender is too slow."""
     too_large = Problem(413, "body-too-large", f"a body has at most {limits.body_bytes} bytes")
-    if int(request.headers.get("content-length", 0)) > limits.body_bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limits.body_bytes:
         raise too_large
     body = bytearray()
     try:
@@ -82,6 +84,11 @@ def admit_image(content: bytes, limits: AdmissionLimits) -> None:
         raise Problem(422, "truncated-image", "the image ends too early")
 
 
+_START_OF_SCAN = 0xDA
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+"""A marker that ends a scan: inside one FF is escaped by 00, or is a restart marker."""
+
+
 def _kind(content: bytes) -> str:
     if content.startswith(b"\xff\xd8\xff"):
         return "jpeg"
@@ -91,10 +98,13 @@ def _kind(content: bytes) -> str:
 
 
 def _size(content: bytes) -> tuple[int, int]:
-    """Width and height from the header; Pillow decodes nothing before it is asked to."""
+    """Width and height from the header; Pillow decodes nothing before it is asked to.
+
+    An MPO is a telephone's JPEG with a second picture behind it, which is ignored.
+    """
     try:
         with Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
-            if getattr(image, "is_animated", False):
+            if image.format != "MPO" and getattr(image, "is_animated", False):
                 raise Problem(422, "animated-image", "a frame is one picture; this file is animated")
             return image.size
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError):
@@ -102,8 +112,24 @@ def _size(content: bytes) -> tuple[int, int]:
 
 
 def _whole_jpeg(content: bytes) -> bool:
-    """An end marker behind the start of the scan; inside a scan FF is always escaped, so it cannot occur by chance."""
-    return content.find(b"\xff\xd9", max(0, content.find(b"\xff\xda"))) >= 0
+    """Segments, scans and an end marker (ITU T.81, B.1): a thumbnail inside a segment has an end marker of its own."""
+    at = 2
+    while at + 4 <= len(content):
+        if content[at] != 0xFF:
+            return False
+        marker = content[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        at += 2 + int.from_bytes(content[at + 2 : at + 4])
+        if marker == _START_OF_SCAN:
+            behind = _SCAN_END.search(content, at)
+            if behind is None:
+                return False
+            at = behind.start()
+        if content[at : at + 2] == b"\xff\xd9":
+            return True
+    return False
 
 
 def _whole_png(content: bytes) -> bool:

@@ -10,11 +10,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from cluster.security.api_keys import Scope
 from serve_apps.api.auth import key_of, needs
-from serve_apps.api.frames import CAMERA_ID, problems
+from serve_apps.api.frames import CAMERA_ID, UtcDatetime, problems
 from serve_apps.api.parts import Parts, parts_of
 from serve_apps.api.problems import Problem
 from serve_apps.api.schemas import EventOut, EventsOut, event_out
@@ -37,8 +37,8 @@ class Wanted(BaseModel):
     camera: Annotated[str | None, Query(pattern=CAMERA_ID)] = None
     verdict: Verdict | None = None
     person: Annotated[str | None, Query(max_length=36, description="A person's id.")] = None
-    since: Annotated[AwareDatetime | None, Query(description="Captured at or after.")] = None
-    until: Annotated[AwareDatetime | None, Query(description="Captured before.")] = None
+    since: Annotated[UtcDatetime | None, Query(description="Captured at or after.")] = None
+    until: Annotated[UtcDatetime | None, Query(description="Captured before.")] = None
 
     def filter(self) -> EventFilter:
         """In the store's words."""
@@ -78,16 +78,14 @@ async def stream_events(
 ) -> StreamingResponse:
     """Events as they happen, from now or from behind `Last-Event-ID`. Ends when the key is revoked."""
     parts = parts_of(request)
-    place = parts.streams.place()
-    place.__enter__()
+    with parts.streams.place():
+        pass  # while a 429 can still be answered; a stream that never starts must not keep its place
     lines = _lines(request, parts, wanted.filter(), int(last_event_id) if last_event_id else None)
 
     async def stream() -> AsyncIterator[str]:
-        try:
+        with parts.streams.place():
             async for line in lines:
                 yield line
-        finally:
-            place.__exit__(None, None, None)
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime
 
 from cluster.security.api_keys import Scope
 from serve_apps.api.admission import admit_image, read_body
@@ -36,6 +37,15 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemOut, "content": content} for status in (400, 401, 403, 422, 503, *statuses)}
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999") from None
+
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
 router = APIRouter(prefix="/api/v1", tags=["frames"])
 
 
@@ -53,7 +63,7 @@ async def post_frame(
         str | None, Header(pattern=FRAME_ID, description="The frame's id, made at the edge; made here when absent.")
     ] = None,
     x_captured_at: Annotated[
-        AwareDatetime | None, Header(description="RFC 3339; the time of receipt when absent.")
+        UtcDatetime | None, Header(description="RFC 3339; the time of receipt when absent.")
     ] = None,
     x_trigger: Annotated[Trigger, Header()] = Trigger.MANUAL,
 ) -> AnswerOut:

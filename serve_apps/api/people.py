@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -31,6 +32,7 @@ from serve_apps.gallery.person import EnrolledFace, Person
 from serve_apps.recognition.match import accepted
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 NAME = r"^[^\x00-\x1f\x7f]{1,100}$"
 STEEPNESS = 12.0
@@ -54,6 +56,24 @@ PHOTO_BODY: dict[str, Any] = {
 router = APIRouter(prefix="/api/v1/recognition", tags=["people"], dependencies=[Depends(needs(Scope.PEOPLE))])
 
 
+def json_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
+    """A dependency that reads a JSON body: unlike FastAPI's own way only after the key was checked, and bounded."""
+
+    async def read(request: Request) -> M:
+        try:
+            return model.model_validate_json(await read_body(request, parts_of(request).limits))
+        except ValidationError as error:
+            raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
+
+    return read
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """What `json_body` takes, for the API page."""
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 class SubjectIn(BaseModel):
     """A subject's name and standing."""
 
@@ -65,6 +85,10 @@ class ImageIds(BaseModel):
     """Faces to forget."""
 
     ids: Annotated[list[str], Field(max_length=1000)]
+
+
+Subject = Annotated[SubjectIn, Depends(json_body(SubjectIn))]
+Chosen = Annotated[ImageIds, Depends(json_body(ImageIds))]
 
 
 async def _off_loop(parts: Parts, call: Callable[..., T], *arguments: object) -> T:
@@ -109,8 +133,8 @@ async def list_people(request: Request) -> dict[str, list[dict[str, str]]]:
     return {"people": [{"id": p.id, "name": p.name, "standing": p.standing} for p in people]}
 
 
-@router.post("/subjects", status_code=201, responses=problems(409))
-async def add_subject(request: Request, subject: SubjectIn) -> dict[str, str]:
+@router.post("/subjects", status_code=201, openapi_extra=json_schema(SubjectIn), responses=problems(408, 409, 413))
+async def add_subject(request: Request, subject: Subject) -> dict[str, str]:
     """A new subject without a face."""
     parts = parts_of(request)
     standing = subject.standing or Standing.KNOWN
@@ -118,8 +142,8 @@ async def add_subject(request: Request, subject: SubjectIn) -> dict[str, str]:
     return {"subject": person.name}
 
 
-@router.put("/subjects/{subject:path}", responses=problems(404, 409))
-async def change_subject(request: Request, subject: Name, change: SubjectIn) -> dict[str, bool]:
+@router.put("/subjects/{subject:path}", openapi_extra=json_schema(SubjectIn), responses=problems(404, 408, 409, 413))
+async def change_subject(request: Request, subject: Name, change: Subject) -> dict[str, bool]:
     """Rename a subject, or change its standing."""
     parts = parts_of(request)
     await _off_loop(parts, parts.gallery.change_person, subject, change.subject, change.standing)
@@ -190,8 +214,8 @@ async def remove_faces(request: Request, subject: Annotated[str, Query(pattern=N
     return {"deleted": len(faces)}
 
 
-@router.post("/faces/delete", responses=problems())
-async def remove_chosen_faces(request: Request, chosen: ImageIds) -> dict[str, list[dict[str, str]]]:
+@router.post("/faces/delete", openapi_extra=json_schema(ImageIds), responses=problems(408, 413))
+async def remove_chosen_faces(request: Request, chosen: Chosen) -> dict[str, list[dict[str, str]]]:
     """Forget the faces of these ids; unknown ids are passed over."""
     parts = parts_of(request)
     faces = [face for face in await _off_loop(parts, parts.gallery.faces) if face.id in set(chosen.ids)]

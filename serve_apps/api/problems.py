@@ -10,8 +10,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from cluster.security.api_keys import KeysUnavailable
 from cluster.security.keyring import KeyringError
@@ -33,12 +34,12 @@ class RecognizerUnavailable(Exception):
 class Problem(Exception):
     """An answer that is an error. `kind` is the stable last part of its type."""
 
-    def __init__(self, status: int, kind: str, detail: str, **members: object) -> None:
+    def __init__(self, status: int, kind: str, detail: str, members: Mapping[str, object] | None = None) -> None:
         super().__init__(status, kind, detail, members)
         self.status = status
         self.kind = kind
         self.detail = detail
-        self.members: Mapping[str, object] = members
+        self.members: Mapping[str, object] = members or {}
 
 
 _COMPREFACE_NO_FACE = 28
@@ -49,12 +50,14 @@ _PROBLEMS: Mapping[type[Exception], tuple[int, str, str]] = {
     UndecodableImage: (422, "undecodable-image", "the image is damaged: it cannot be decoded"),
     RecognizerUnavailable: (503, "recognizer-unavailable", "no recognizer answers; send it again"),
     KeysUnavailable: (503, "database-unavailable", "the database does not answer; try again"),
+    DataError: (422, "invalid-value", "a value in the request cannot be kept in the database"),
     SQLAlchemyError: (503, "database-unavailable", "the database does not answer; try again"),
     CropsUnavailable: (503, "gallery-unavailable", "the gallery's storage does not answer; try again"),
     KeyringError: (503, "gallery-unavailable", "the gallery's keys cannot be read; see the log"),
     PhotoAlreadyEnrolled: (409, Reason.SAME_PHOTO, "this person has this photograph already"),
     NobodyOfThatName: (404, "subject-not-found", "nobody of that name is enrolled"),
     NameTaken: (409, "name-taken", "somebody of that name is enrolled already"),
+    ClientDisconnect: (400, "sender-gone", "the connection ended before the body did"),
     NoSuchFace: (404, "face-not-found", "no enrolled face has this id"),
 }
 
@@ -70,15 +73,16 @@ def problem_of(error: Exception) -> Problem:
         return _refused(error)
     for kind, (status, name, detail) in _PROBLEMS.items():
         if isinstance(error, kind):
-            return Problem(status, name, detail, message=detail)
+            return Problem(status, name, detail, {"message": detail})
     raise error
 
 
 def _refused(error: PhotoRefused) -> Problem:
     if error.reason is Reason.NO_FACE:
-        return Problem(400, error.reason, error.detail, message=error.detail, code=_COMPREFACE_NO_FACE)
+        members = {"message": error.detail, "code": _COMPREFACE_NO_FACE}
+        return Problem(400, error.reason, error.detail, members)
     status = 409 if error.reason is Reason.SOMEBODY_ELSE else 422
-    return Problem(status, error.reason, error.detail, message=error.detail)
+    return Problem(status, error.reason, error.detail, {"message": error.detail})
 
 
 def response(problem: Problem) -> JSONResponse:

@@ -103,17 +103,17 @@ class Gallery:
             sealed = self._keyring.seal(person.id, f"embedding {face_id} {face.space}", face.embedding.tobytes())
             self._crops.put(person.id, face_id, self._keyring.seal(person.id, f"crop {face_id}", face.crop))
             with self._engine.begin() as connection:
-                _person(connection, person.name)
+                _must_be_enrolled(connection, person)
                 row = {"id": face_id, "person_id": person.id, "created_at": now}
                 row |= {"photo_sha256": face.photo_sha256, "quality": face.quality}
                 connection.execute(gallery_faces.insert().values(row))
                 connection.execute(embeddings.insert().values(face_id=face_id, space=face.space, sealed=sealed))
                 _changed(connection, [person.id])
-        except (IntegrityError, KeyringError) as error:
+        except (IntegrityError, KeyringError, NobodyOfThatName) as error:
             self._crops.remove(person.id, face_id)
-            if isinstance(error, KeyringError):
-                raise NobodyOfThatName(person.name) from None
-            raise PhotoAlreadyEnrolled(person.name) from None
+            if isinstance(error, IntegrityError):
+                raise PhotoAlreadyEnrolled(person.name) from None
+            raise NobodyOfThatName(person.name) from None
         return face_id
 
     def faces(self, name: str | None = None) -> list[EnrolledFace]:
@@ -205,6 +205,11 @@ def _person(connection: Connection, name: str) -> Person:
     if row is None:
         raise NobodyOfThatName(name)
     return Person(*row)
+
+
+def _must_be_enrolled(connection: Connection, person: Person) -> None:
+    if person.id not in people_by_id(connection, {person.id}):
+        raise NobodyOfThatName(person.name)
 
 
 def _changed(connection: Connection, ids: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 
@@ -26,23 +26,29 @@ class AppriseChannel:
 
     def __init__(self, url: str) -> None:
         """Raises NotDelivered when apprise does not know this kind of URL."""
-        import apprise
-
         # apprise names hosts and tokens in its log lines.
         logging.getLogger("apprise").setLevel(logging.CRITICAL)
+        self._url = url
         self._scheme = urlsplit(url).scheme or "url"
-        service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
-        if service is None:
-            raise NotDelivered(f"apprise does not know this {self._scheme} URL")
-        self._service = service
+        self._service()
 
     def send(self, notice_id: str, title: str, text: str) -> None:
         """Raises NotDelivered."""
-        headers = getattr(self._service, "headers", None)
+        service = self._service()
+        headers = getattr(service, "headers", None)
         if isinstance(headers, dict):
             headers["Idempotency-Key"] = notice_id
-        if not self._service.notify(body=text, title=title):
+        if not service.notify(body=text, title=title):
             raise NotDelivered(f"the {self._scheme} channel did not take it")
+
+    def _service(self) -> Any:
+        """One for each message: notices to one recipient leave from several threads, each with its own headers."""
+        import apprise
+
+        service = apprise.Apprise.instantiate(self._url, suppress_exceptions=True)
+        if service is None:
+            raise NotDelivered(f"apprise does not know this {self._scheme} URL")
+        return service
 
 
 class LogChannel:

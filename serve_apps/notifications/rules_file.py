@@ -69,16 +69,30 @@ def load(path: Path) -> Rules:
     except OSError as error:
         raise NoticesFileError(f"{error.filename}: {error.strerror}") from None
     except yaml.YAMLError as error:
-        raise NoticesFileError(f"{path}: is no YAML: {' '.join(str(error).split())[:200]}") from None
+        mark = getattr(error, "problem_mark", None)
+        raise NoticesFileError(f"{path}: is no YAML" + (f": see line {mark.line + 1}" if mark else "")) from None
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise NoticesFileError(f"{path}: {place or 'the file'}: {first['msg']}") from None
+        raise NoticesFileError(f"{path}: {_first_of(error)}") from None
+    except ValueError:
+        raise NoticesFileError(f"{path}: is no text that YAML can be read from") from None
     unknown = {name for rule in parsed.rules for name in rule.notify} - urls.keys() - {LOG}
     if unknown:
-        raise NoticesFileError(f"{path}: rules notify {', '.join(sorted(unknown))}, who is no recipient")
+        shown = ", ".join(sorted(_without_url(name) for name in unknown))
+        raise NoticesFileError(f"{path}: rules notify {shown}, who is no recipient")
     rules = tuple(Rule(rule.notify, rule.verdicts, rule.cameras, rule.people) for rule in parsed.rules)
     return Rules(rules, urls, frozenset(name for name, value in told.items() if value.when_uncertain == "resend"))
+
+
+def _first_of(error: ValidationError) -> str:
+    """The first thing that is wrong, and where. A recipient may be text or a mapping; most is known of a mapping."""
+    errors = error.errors(include_input=False, include_url=False)
+    first = next((found for found in errors if found["loc"][-1:] != ("str",)), errors[0])
+    place = ".".join(_without_url(str(part)) for part in first["loc"] if part != _Recipient.__name__)
+    return f"{place or 'the file'}: {first['msg']}"
+
+
+def _without_url(text: str) -> str:
+    return "(a URL)" if ":/" in text else text
 
 
 class WatchedRules:

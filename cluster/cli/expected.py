@@ -1,0 +1,23 @@
+"""Errors that a person can put right: their text is one line that says how."""
+
+from __future__ import annotations
+
+from cluster.cli.access import NoAnswer
+from cluster.preflight import CannotStart
+from cluster.security.api_keys import UnknownKey
+from cluster.security.keyring import KeyringError
+from serve_apps.database import DatabaseError
+from serve_apps.notifications.rules_file import NoticesFileError
+from serve_apps.recognition.weights import WeightsError
+from serve_apps.settings import SettingsError
+
+EXPECTED = (
+    NoAnswer,
+    CannotStart,
+    UnknownKey,
+    KeyringError,
+    DatabaseError,
+    NoticesFileError,
+    WeightsError,
+    SettingsError,
+)

