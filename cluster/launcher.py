@@ -6,8 +6,7 @@ import hashlib
 import os
 import secrets
 import shutil
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ import psutil
 import yaml
 
 from cluster.preflight import CannotStart, Ports, check_memory, check_ports, sole_owner
-from cluster.reaper import VARIABLE, end_all
+from cluster.supervisor import PASSED_ON, end_descendants
 
 CONFIG = Path(__file__).parent.parent / "serve_apps" / "serve.yaml"
 START_SECONDS = 180.0
@@ -41,11 +40,10 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Itera
     with ExitStack() as stack:
         stack.enter_context(sole_owner(data))
         check_ports(ports)
-        run = secrets.token_hex(8)
         temp = _temp_folder(data)
-        os.environ.update(_environment(data, temp, ports, run))
+        os.environ.update(_environment(data, temp, ports))
         stack.callback(shutil.rmtree, temp / "h", ignore_errors=True)
-        stack.enter_context(_reaper(run))
+        stack.callback(end_descendants)
         say("starting Ray …")
         stack.enter_context(_ray(temp, ports))
         say("deploying gateway, recognizer and courier …")
@@ -65,16 +63,17 @@ def _temp_folder(data: Path) -> Path:
     return folder
 
 
-def _environment(data: Path, temp: Path, ports: Ports, run: str) -> Mapping[str, str]:
+def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
     """What every process of this cluster has to see, set before Ray is imported."""
     haproxy = temp / "h"
     haproxy.mkdir(mode=0o700, exist_ok=True)
     return {
-        VARIABLE: run,
         "DOORBELL_DATA": str(data),
         "OMP_NUM_THREADS": "1",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(_token_file(data)),
+        # Ray takes this machine for one without a network: every port of it then listens on loopback only.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -117,25 +116,10 @@ def _haproxy_on_loopback(folder: Path, ports: Ports) -> Path:
 
 
 @contextmanager
-def _reaper(run: str) -> Iterator[None]:
-    """A process that outlives a crash of this one and ends whatever carries the run's mark."""
-    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    command = [sys.executable, "-m", "cluster.reaper", run]
-    reaper = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True)
-    assert reaper.stdin is not None
-    try:
-        yield
-    finally:
-        # This process carries the mark too, in os.environ only: what psutil reads is the start's environment.
-        end_all(run)
-        reaper.stdin.close()
-        reaper.wait()
-
-
-@contextmanager
 def _ray(temp: Path, ports: Ports) -> Iterator[None]:
     import ray
 
+    handlers = {number: signal.getsignal(number) for number in PASSED_ON}
     try:
         ray.init(
             address="local",
@@ -152,6 +136,8 @@ def _ray(temp: Path, ports: Ports) -> Iterator[None]:
         )
     except (RuntimeError, ConnectionError, TimeoutError, ValueError) as error:
         raise CannotStart(f"Ray did not start: {str(error).splitlines()[0]}; its logs are in {temp}") from error
+    for number, handler in handlers.items():
+        signal.signal(number, handler)  # Ray has put its own in their place
     try:
         yield
     finally:

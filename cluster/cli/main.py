@@ -36,3 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _complaint(line: str) -> int:
     print(f"doorbell: {line}", file=sys.stderr)
     return 2
+
+
+if __name__ == "__main__":
+    main()

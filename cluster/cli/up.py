@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from cluster import supervisor
 from cluster.cli.access import key_store, temporary_key
 from cluster.launcher import local_cluster
 from cluster.preflight import Ports
@@ -21,7 +22,6 @@ from cluster.security.api_keys import Scope
 from cluster.security.keyring import master_key
 from serve_apps.notifications.rules_file import WatchedRules
 from serve_apps.settings import Settings, load
-
 
 DEFAULT = Ports()
 
@@ -40,6 +40,8 @@ def up(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> int:
     """Start Ray, Serve and the application on loopback and serve until Ctrl-C."""
+    if not supervisor.inside():
+        return supervisor.run_inside(["-m", "cluster.cli.main", *sys.argv[1:]])
     settings = load()
     ports = Ports(port, dashboard_port, stats_port, metrics_port)
     status = 0
@@ -106,11 +108,11 @@ def _signals() -> Iterator[None]:
     """Let the first Ctrl-C, SIGTERM or hang-up end the cluster in order, and a second one not disturb that."""
 
     def stop(number: int, _: FrameType | None) -> None:
-        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for other in supervisor.PASSED_ON:
             signal.signal(other, signal.SIG_IGN)
         raise _Stopped(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in supervisor.PASSED_ON:
         signal.signal(number, stop)
     yield
 

@@ -8,31 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, ValidationError
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from pydantic import BaseModel, Field
 
 from cluster.security.api_keys import Scope
-from serve_apps.api.admission import admit_image, read_body
 from serve_apps.api.auth import needs
+from serve_apps.api.bodies import PHOTO_BODY, json_body, json_schema, read_photo
 from serve_apps.api.enrolment import Enrolment, enrol
-from serve_apps.api.frames import IMAGE_BODY, problems
+from serve_apps.api.frames import problems
 from serve_apps.api.parts import Parts, parts_of
-from serve_apps.api.problems import Problem
 from serve_apps.faces import Examined, Match, Standing
 from serve_apps.gallery.enroll import PhotoRefused, Reason
 from serve_apps.gallery.person import EnrolledFace, Person
 from serve_apps.recognition.match import accepted
 
 T = TypeVar("T")
-M = TypeVar("M", bound=BaseModel)
 
 NAME = r"^[^\x00-\x1f\x7f]{1,100}$"
 STEEPNESS = 12.0
@@ -41,37 +36,7 @@ STEEPNESS = 12.0
 Name = Annotated[str, Path(pattern=NAME)]
 EnrolledStanding = Literal[Standing.KNOWN, Standing.BLACKLISTED]
 
-PHOTO_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": IMAGE_BODY["requestBody"]["content"]
-        | {
-            "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
-            }
-        },
-    }
-}
-
 router = APIRouter(prefix="/api/v1/recognition", tags=["people"], dependencies=[Depends(needs(Scope.PEOPLE))])
-
-
-def json_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
-    """A dependency that reads a JSON body: unlike FastAPI's own way only after the key was checked, and bounded."""
-
-    async def read(request: Request) -> M:
-        try:
-            return model.model_validate_json(await read_body(request, parts_of(request).limits))
-        except ValidationError as error:
-            raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
-
-    return read
-
-
-def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """What `json_body` takes, for the API page."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 class SubjectIn(BaseModel):
@@ -93,29 +58,6 @@ Chosen = Annotated[ImageIds, Depends(json_body(ImageIds))]
 
 async def _off_loop(parts: Parts, call: Callable[..., T], *arguments: object) -> T:
     return await asyncio.get_running_loop().run_in_executor(parts.io, partial(call, *arguments))
-
-
-async def read_photo(request: Request, parts: Parts) -> bytes:
-    """The photograph: the part `file` of a form, or the body itself. Raises Problem."""
-    body = await read_body(request, parts.limits)
-    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        body = await _file_of(request, body)
-    admit_image(body, parts.limits)
-    return body
-
-
-async def _file_of(request: Request, body: bytes) -> bytes:
-    async def once() -> Any:
-        yield body
-
-    try:
-        form = await MultiPartParser(request.headers, once(), max_files=1, max_fields=4).parse()
-    except (MultiPartException, KeyError, UnicodeDecodeError) as error:
-        raise Problem(422, "invalid-form", f"the form cannot be read: {error}") from None
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        raise Problem(422, "file-missing", "the form has no part 'file' with a photograph")
-    return await file.read()
 
 
 @router.get("/subjects", responses=problems())

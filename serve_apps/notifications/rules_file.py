@@ -13,7 +13,7 @@ rules:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -35,6 +35,11 @@ class _Recipient(_Strict):
     url_file: Path | None = None
     when_uncertain: Literal["hold", "resend"] = "hold"
 
+    @model_validator(mode="before")
+    @classmethod
+    def a_url_alone(cls, given: Any) -> Any:
+        return {"url": given} if isinstance(given, str) else given
+
     @model_validator(mode="after")
     def one_url(self) -> Self:
         if (self.url is None) == (self.url_file is None):
@@ -53,7 +58,7 @@ class _Rule(_Strict):
 
 
 class _File(_Strict):
-    recipients: dict[Annotated[str, Field(pattern=r"^[\w.@+-]{1,100}$")], str | _Recipient] = {}
+    recipients: dict[Annotated[str, Field(pattern=r"^[\w.@+-]{1,100}$")], _Recipient] = {}
     rules: tuple[_Rule, ...]
 
 
@@ -61,11 +66,7 @@ def load(path: Path) -> Rules:
     """Raises NoticesFileError: one line that names the place and never shows a URL."""
     try:
         parsed = _File.model_validate(yaml.safe_load(path.read_text()))
-        told = {
-            name: _Recipient(url=value) if isinstance(value, str) else value
-            for name, value in parsed.recipients.items()
-        }
-        urls = {name: recipient.read() for name, recipient in told.items()}
+        urls = {name: recipient.read() for name, recipient in parsed.recipients.items()}
     except OSError as error:
         raise NoticesFileError(f"{error.filename}: {error.strerror}") from None
     except yaml.YAMLError as error:
@@ -80,14 +81,13 @@ def load(path: Path) -> Rules:
         shown = ", ".join(sorted(_without_url(name) for name in unknown))
         raise NoticesFileError(f"{path}: rules notify {shown}, who is no recipient")
     rules = tuple(Rule(rule.notify, rule.verdicts, rule.cameras, rule.people) for rule in parsed.rules)
-    return Rules(rules, urls, frozenset(name for name, value in told.items() if value.when_uncertain == "resend"))
+    resend = frozenset(name for name, value in parsed.recipients.items() if value.when_uncertain == "resend")
+    return Rules(rules, urls, resend)
 
 
 def _first_of(error: ValidationError) -> str:
-    """The first thing that is wrong, and where. A recipient may be text or a mapping; most is known of a mapping."""
-    errors = error.errors(include_input=False, include_url=False)
-    first = next((found for found in errors if found["loc"][-1:] != ("str",)), errors[0])
-    place = ".".join(_without_url(str(part)) for part in first["loc"] if part != _Recipient.__name__)
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(_without_url(str(part)) for part in first["loc"])
     return f"{place or 'the file'}: {first['msg']}"
 
 

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from serve_apps.events.event import Event
+from serve_apps.faces import Trigger, Verdict
+
+EventMaker = Callable[..., Event]
+
+
+@pytest.fixture
+def an_event() -> EventMaker:
+    def make(verdict: Verdict = Verdict.KNOWN, camera: str = "front-door", names: tuple[str, ...] = ()) -> Event:
+        taken = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        told = {f"id-{name}": name for name in names}
+        return Event(
+            1, "event-1", "frame-1", "0" * 64, camera, taken, taken, Trigger.BUTTON, verdict, "release", (), told
+        )
+
+    return make
