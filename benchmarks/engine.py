@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,19 +14,13 @@ import cv2
 import numpy as np
 from rich.table import Table
 
+from benchmarks.machine import machine
 from benchmarks.sides import Answer, Ours, Pass, Picture, Reference, Side, frames, photographs
 from serve_apps.recognition.decode import decode
 from serve_apps.recognition.detect import DetectorLimits
 from serve_apps.recognition.match import MatchRules
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-PACKAGES = {
-    "onnxruntime": "onnxruntime",
-    "dlib": "dlib-bin",
-    "face_recognition": "face-recognition",
-    "opencv": "opencv-python-headless",
-    "numpy": "numpy",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +150,6 @@ def one_thread() -> dict[str, str]:
     return {"cv2": str(cv2.getNumThreads()), "onnxruntime": "intra-op 1, inter-op 1", **in_force}
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers belong to."""
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{name: version(distribution) for name, distribution in PACKAGES.items()},
-    }
-
-
 def as_json(report: EngineReport) -> dict[str, Any]:
     """The report as `doorbell bench engine --json` prints it; `speedup` is that of the photographs."""
     fields = asdict(report)
@@ -228,12 +209,3 @@ def _stages(passes: list[Pass]) -> dict[str, float]:
 def _cpu_share(passes: list[list[tuple[Pass, Pass]]], side: int) -> float:
     taken = [pair[side] for pairs in passes for pair in pairs]
     return sum(once.cpu_ms for once in taken) / sum(once.wall_ms for once in taken)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import shutil
@@ -56,7 +57,7 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Itera
 def _temp_folder(data: Path) -> Path:
     """Short, since a socket's path has at most 97 characters, and of our own, so that it meets no other user's."""
     name = hashlib.sha256(str(data).encode()).hexdigest()[:8]
-    folder = Path("/tmp") / f"db-{os.getuid()}-{name}"  # noqa: S108: made with 0700 and its owner is checked
+    folder = Path("/tmp") / f"db-{os.getuid()}-{name}"  # noqa: S108 made with 0700, and its owner is checked
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
         raise CannotStart(f"{folder} belongs to another user; remove it")
@@ -69,6 +70,7 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
     haproxy.mkdir(mode=0o700, exist_ok=True)
     return {
         "DOORBELL_DATA": str(data),
+        "DOORBELL_LOOPBACK_ONLY": "1",
         "OMP_NUM_THREADS": "1",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(_token_file(data)),
@@ -130,7 +132,7 @@ def _ray(temp: Path, ports: Ports) -> Iterator[None]:
             dashboard_host="127.0.0.1",
             dashboard_port=ports.dashboard,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             _node_ip_address="127.0.0.1",
             _temp_dir=str(temp),
         )

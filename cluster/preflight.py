@@ -42,7 +42,7 @@ class Ports:
 def check_ports(ports: Ports) -> None:
     """Raises CannotStart for the first port that another program listens on."""
     for option, port in ports.named().items():
-        for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104: a listener on either address is in the way
+        for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 a listener on either is in the way
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -56,7 +56,7 @@ def check_memory(available: int | None = None) -> None:
     free = psutil.virtual_memory().available if available is None else available
     if free < LEAST_MEMORY:
         found, needed = free / 1024**3, LEAST_MEMORY / 1024**3
-        raise CannotStart(f"{found:.1f} GiB of memory are available and {needed:.0f} GiB are needed; end other programs")
+        raise CannotStart(f"{found:.1f} GiB of memory are available, {needed:.0f} are needed; end other programs")
 
 
 @contextmanager

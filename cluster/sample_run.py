@@ -36,8 +36,7 @@ class Row:
 
 def run_samples(url: str, key: str, data: Path, *, as_json: bool) -> bool:
     """Whether every frame was answered as expected. Raises CannotStart when a sample person is refused."""
-    with httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=30) as api:
-        _enrol(api)
+    enrol_samples(url, key)
     if not as_json:
         headings = {"frame": "frame", "verdict": "verdict", "who": "who", "distance": "distance"}
         print(ROW.format(mark=" ", milliseconds="ms", **headings), flush=True)
@@ -51,9 +50,10 @@ def run_samples(url: str, key: str, data: Path, *, as_json: bool) -> bool:
     return right == len(FRAMES)
 
 
-def _enrol(api: httpx.Client) -> None:
-    for person in PEOPLE:
-        for photo in person.paths:
+def enrol_samples(url: str, key: str) -> None:
+    """The sample people; again changes nothing. Raises CannotStart when a photograph is refused."""
+    with httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=30) as api:
+        for person, photo in ((each, path) for each in PEOPLE for path in each.paths):
             outcome = enrol_photo(api, person.name, photo, person.standing)
             if outcome.reason and not _enrolled_before(outcome):
                 raise CannotStart(f"the sample photograph {photo.name} was refused: {outcome.reason}")

@@ -11,7 +11,9 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "DOORBELL_"
-OTHERS = frozenset({"DOORBELL_API_KEY", "DOORBELL_API_URL", "DOORBELL_EDGE_KEY", "DOORBELL_SUPERVISED"})
+OTHERS = frozenset(
+    {"DOORBELL_API_KEY", "DOORBELL_API_URL", "DOORBELL_EDGE_KEY", "DOORBELL_LOOPBACK_ONLY", "DOORBELL_SUPERVISED"}
+)
 """Variables of the same prefix that the command line and the edge read."""
 
 

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 import typer
 
-app = typer.Typer(help="The doorbell cluster.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="The doorbell cluster.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -24,9 +24,10 @@ from serve_apps.notifications.rules_file import WatchedRules
 from serve_apps.settings import Settings, load
 
 DEFAULT = Ports()
+FIRST_KEY = "first key"
 
 
-class _Stopped(Exception):  # noqa: N818: no error, the way out
+class _Stopped(Exception):  # noqa: N818 it is no error but the way out
     """Ctrl-C or SIGTERM."""
 
 
@@ -45,9 +46,9 @@ def up(
     settings = load()
     ports = Ports(port, dashboard_port, stats_port, metrics_port)
     status = 0
-    with _signals():
+    with stoppable():
         try:
-            _prepare(settings, as_json)
+            _show_first_key(prepare(settings), as_json)
             with local_cluster(settings.folder, ports, lambda line: print(line, file=sys.stderr, flush=True)) as url:
                 if samples or once:
                     scopes = frozenset({Scope.FRAMES, Scope.PEOPLE})
@@ -63,12 +64,14 @@ def up(
 
 def migrate() -> None:
     """Bring the database that the settings name to this version; needed once before `serve deploy`."""
-    settings = load()
-    _prepare(settings, as_json=False)
+    _show_first_key(prepare(load()), as_json=False)
 
 
-def _prepare(settings: Settings, as_json: bool) -> None:
-    """Everything that must be right before a process is started."""
+def prepare(settings: Settings) -> str | None:
+    """Everything that must be right before a process is started; the first API key when it was made now.
+
+    Raises the errors of what it checks, each one line.
+    """
     from serve_apps.recognition import detect, dlib_onnx
     from serve_apps.recognition.weights import DLIB_FIVE_POINTS
 
@@ -80,12 +83,14 @@ def _prepare(settings: Settings, as_json: bool) -> None:
     dlib_onnx.cached_graph(settings.weights_folder)
     DLIB_FIVE_POINTS.locate()
     store = key_store()
-    if not store.all():
-        key = store.create("first key", frozenset({Scope.ADMIN}), datetime.now(UTC))
-        if as_json:
-            print(json.dumps({"first_key": key}), flush=True)
-        else:
-            print(f"API key, shown this one time: {key}", flush=True)
+    if any(key.name == FIRST_KEY for key in store.all()):
+        return None
+    return store.create(FIRST_KEY, frozenset({Scope.ADMIN}), datetime.now(UTC))
+
+
+def _show_first_key(key: str | None, as_json: bool) -> None:
+    if key is not None:
+        print(json.dumps({"first_key": key}) if as_json else f"API key, shown this one time: {key}", flush=True)
 
 
 def _addresses(url: str, ports: Ports, settings: Settings, as_json: bool) -> None:
@@ -104,7 +109,7 @@ def _addresses(url: str, ports: Ports, settings: Settings, as_json: bool) -> Non
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
+def stoppable() -> Iterator[None]:
     """Let the first Ctrl-C, SIGTERM or hang-up end the cluster in order, and a second one not disturb that."""
 
     def stop(number: int, _: FrameType | None) -> None:

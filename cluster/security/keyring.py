@@ -68,7 +68,10 @@ class Keyring:
         self._master = AESGCM(master)
         self._opened: dict[str, AESGCM] = {}
         self._lock = Lock()
-        _metadata.create_all(engine)
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":  # several processes may start at once
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(6815)")
+            _metadata.create_all(connection)
 
     def create(self, person_id: str) -> None:
         """A new key for a new person."""
@@ -94,7 +97,7 @@ class Keyring:
         """Decrypt what `seal` gave. Raises KeyringError when the key is gone or the data is not the sealed one."""
         try:
             return self._key(person_id).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], label.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: shorter than a nonce
             raise KeyringError(f"{label}: the sealed data is damaged") from error
 
     def _key(self, person_id: str) -> AESGCM:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from ray import serve
 
+from serve_apps.loopback import keep_to_loopback
 from serve_apps.notifications.courier import Courier
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class CourierReplica:
     """One thread that delivers, again and again."""
 
     def __init__(self, build: Callable[[], Courier]) -> None:
+        keep_to_loopback()
         self._courier = build()
         self._round_at = time.monotonic()
         self._ending = threading.Event()

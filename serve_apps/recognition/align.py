@@ -16,7 +16,7 @@ HOG_DROP = 0.05
 """dlib's predictor expects its own detector's square box: this side, in square roots of YuNet's box area, and this far
 below YuNet's centre, in its heights. Fitted on the sample photographs against dlib's detector."""
 
-REGION = 1.0
+REGION = 0.5
 """How much of the box's size is kept around it for the chip, on each side."""
 
 

@@ -88,10 +88,19 @@ def _reduced(image: Image, long_side: int) -> tuple[Image, float]:
     height, width = image.shape[:2]
     scale = max(1.0, max(height, width) / long_side)
     size = max(1, round(width / scale)), max(1, round(height / scale))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale > 2 else cv2.INTER_LINEAR)
+    small = cv2.resize(_halved(image, long_side), size, interpolation=cv2.INTER_LINEAR)
     canvas = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.uint8)
     canvas[: size[1], : size[0]] = small
     return canvas, scale
+
+
+def _halved(image: Image, long_side: int) -> Image:
+    """The image halved while it is at least twice too large: averaging two by two is 30 times as fast in OpenCV as
+    averaging by another factor, and linear interpolation alone would skip pixels."""
+    while max(image.shape[:2]) >= 2 * long_side and min(image.shape[:2]) > 1:
+        height, width = image.shape[0] // 2, image.shape[1] // 2
+        image = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    return image
 
 
 def _decoded(outputs: list[NDArray[np.float32]], columns8: int, least_score: float) -> NDArray[np.float32]:

@@ -36,7 +36,7 @@ class _Dat:
         self._at = 0
 
     def _integer(self) -> int:
-        control = self._content[self._at]
+        control = self._content[self._at] if self._at < len(self._content) else 0
         size = control & 0x0F
         if not 0 < size <= 8:
             raise WeightsError(f"dlib weights: byte {self._at} is no integer")

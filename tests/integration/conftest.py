@@ -1,0 +1,115 @@
+"""A real cluster for the integration tests: `doorbell up` as a process, on free ports, with a real webhook receiver."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from cluster.cli.bench import free_ports
+from cluster.preflight import Ports
+from samples.frames import FRAMES
+
+
+@dataclass
+class Receiver:
+    """Counts the notices that arrive, by their idempotency key."""
+
+    url: str = ""
+    seen: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class RunningCluster:
+    """A started cluster; `key` is its first API key, an admin's."""
+
+    process: subprocess.Popen[str]
+    url: str
+    key: str
+    data: Path
+    ports: Ports
+    receiver: Receiver
+
+    def client(self, key: str | None = None) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"X-API-Key": key or self.key}, timeout=30)
+
+    def doorbell(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"DOORBELL_DATA": str(self.data), "DOORBELL_API_URL": self.url}
+        command = [sys.executable, "-m", "cluster.cli.main", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        return [process for process in below if name in " ".join(process.cmdline())]
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    counted = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            counted.seen[self.headers["Idempotency-Key"]] += 1
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    counted.url = f"json://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield counted
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[RunningCluster]:
+    data = tmp_path_factory.mktemp("cluster")
+    notices = data / "notices.yaml"
+    notices.write_text(
+        f"recipients: {{hook: '{receiver.url}'}}\nrules:\n  - {{notify: [hook], verdicts: [known, unknown, blacklisted]}}\n"
+    )
+    ports = free_ports()
+    options = ["--port", ports.http, "--dashboard-port", ports.dashboard]
+    options += ["--stats-port", ports.stats, "--metrics-port", ports.metrics, "--json"]
+    command = [sys.executable, "-m", "cluster.cli.main", "up", *map(str, options)]
+    environment = os.environ | {"DOORBELL_DATA": str(data), "DOORBELL_NOTICES_FILE": str(notices)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    key = json.loads(process.stdout.readline())["first_key"]
+    ready = process.stdout.readline()
+    assert ready, f"the cluster did not start: status {process.wait()}"
+    yield RunningCluster(process, json.loads(ready)["ready"]["api"].removesuffix("/api/v1"), key, data, ports, receiver)
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The composed sample frames by name."""
+    folder = tmp_path_factory.mktemp("frames")
+    return {frame.name: frame.write(folder, number).read_bytes() for number, frame in enumerate(FRAMES)}
+
+
+@pytest.fixture
+def household(cluster: RunningCluster) -> RunningCluster:
+    """The cluster with the sample people."""
+    from cluster.sample_run import enrol_samples
+
+    enrol_samples(cluster.url, cluster.key)
+    return cluster

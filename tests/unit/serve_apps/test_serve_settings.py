@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from serve_apps.settings import SettingsError, load
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("DOORBELL_0123456789")]:
+        monkeypatch.delenv(name)
+
+
+def test_everything_lies_in_the_data_folder_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    settings = load()
+
+    assert settings.database_url == f"sqlite:///{tmp_path}/data/doorbell.db"
+    assert settings.keyring_url == f"sqlite:///{tmp_path}/data/keyring.db"
+    assert settings.crops_url == f"{tmp_path}/data/crops"
+    assert settings.master_key_file == tmp_path / "data" / "master.key"
+
+
+def test_a_url_that_is_given_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBELL_0123456789DATABASE_URL", "postgresql://db/doorbell")
+    monkeypatch.setenv("DOORBELL_0123456789MAX_WAITING", "7")
+
+    assert load().database_url == "postgresql://db/doorbell"
+    assert load().max_waiting == 7
+
+
+def test_a_misspelt_name_is_told_the_nearest_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBELL_0123456789MATCH_TRESHOLD", "0.5")
+
+    with pytest.raises(SettingsError, match=r"DOORBELL_0123456789MATCH_TRESHOLD is no setting.*DOORBELL_MATCH_THRESHOLD\?"):
+        load()
+
+
+def test_a_name_like_nothing_we_know_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBELL_0123456789", "1")
+
+    with pytest.raises(SettingsError, match=r"DOORBELL_0123456789 is no setting$"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DOORBELL_0123456789MATCH_THRESHOLD", "0"), ("DOORBELL_ENGINE", "magic"), ("DOORBELL_MAX_WAITING", "many")],
+)
+def test_a_value_out_of_range_is_one_line_with_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=name) as caught:
+        load()
+    assert "\n" not in str(caught.value)
+
+
+def test_what_the_command_line_reads_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBELL_0123456789API_KEY", "db_…")
+
+    assert load().engine == "yunet_dlib"
