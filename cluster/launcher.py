@@ -28,10 +28,18 @@ OBJECT_STORE_BYTES = 100 * 1024**2
 
 
 def serve_config(ports: Ports) -> dict[str, Any]:
-    """The Serve config file with this machine's port."""
+    """The Serve config file with this machine's port and, so that no replica waits for a core, its cores."""
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
     config["http_options"]["port"] = ports.http
+    for application in config["applications"]:
+        for deployment in application.get("deployments", []):
+            if scaling := deployment.get("autoscaling_config"):
+                scaling["max_replicas"] = max(scaling["min_replicas"], _cores())
     return config
+
+
+def _cores() -> int:
+    return psutil.cpu_count() or 2
 
 
 @contextmanager
@@ -87,6 +95,9 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.metrics),
+        # Autoscaling hears of load every second instead of every ten.
+        "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
+        "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "5",
     }
@@ -125,7 +136,7 @@ def _ray(temp: Path, ports: Ports) -> Iterator[None]:
     try:
         ray.init(
             address="local",
-            num_cpus=max(2, psutil.cpu_count() or 2),
+            num_cpus=max(2, _cores()),
             num_gpus=0,
             object_store_memory=OBJECT_STORE_BYTES,
             include_dashboard=True,

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from ray.serve import Application
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.security.api_keys import KeyCheck, KeyStore
 from cluster.security.keyring import Keyring, master_key
 from serve_apps.api.deployments import GatewayReplica, Recognizers
-from serve_apps.database import connect, reading
+from serve_apps.database import connect
 from serve_apps.gallery.crops import crops_at
 from serve_apps.gallery.store import Gallery
 from serve_apps.notifications.deployments import CourierReplica
@@ -30,8 +28,10 @@ from serve_apps.settings import Settings, load
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from sqlalchemy import Engine as SqlEngine
 
     from serve_apps.notifications.courier import Courier
+    from serve_apps.pipeline import Pipeline
     from serve_apps.recognition.engine import Engine
     from serve_apps.recognition.recognizer import Recognizer
 
@@ -118,46 +118,19 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
     from serve_apps.api.parts import Parts
     from serve_apps.events.store import EventStore
     from serve_apps.gallery.enroll import EnrolLimits
-    from serve_apps.notifications.rules_file import WatchedRules
-    from serve_apps.pipeline import Pipeline
 
     settings = load()
     engine = connect(settings.database_url)
     io = ThreadPoolExecutor(4, thread_name_prefix="io")
-    events = EventStore(engine)
-    pipeline = Pipeline(
-        engine=engine,
-        events=events,
-        rules=WatchedRules(settings.notices_file),
-        recognize=recognizers.recognize,
-        readers=io,
-        writer=ThreadPoolExecutor(1, thread_name_prefix="writer"),
-    )
-
-    def database_answers() -> bool:
-        try:
-            with reading(engine) as connection:
-                connection.execute(text("SELECT 1"))
-        except SQLAlchemyError:
-            return False
-        return True
-
-    async def not_ready() -> str | None:
-        import asyncio
-
-        if not await asyncio.get_running_loop().run_in_executor(io, database_answers):
-            return "the database does not answer"
-        return await recognizers.missing()
-
     limits = AdmissionLimits(settings.max_body_bytes, settings.max_pixels, settings.max_waiting, settings.body_seconds)
     return application(
         Parts(
-            pipeline=pipeline,
-            events=events,
+            pipeline=_pipeline(settings, engine, recognizers, io),
+            events=EventStore(engine),
             gallery=build_gallery(settings),
             keys=KeyCheck(KeyStore(engine)),
             examine=recognizers.examine,
-            not_ready=not_ready,
+            not_ready=recognizers.missing,
             clock=now,
             rules=match_rules(settings),
             space=SPACE,
@@ -167,6 +140,21 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
             streams=Waiting(100),
             io=io,
         )
+    )
+
+
+def _pipeline(settings: Settings, engine: SqlEngine, recognizers: Recognizers, io: ThreadPoolExecutor) -> Pipeline:
+    from serve_apps.events.store import EventStore
+    from serve_apps.notifications.rules_file import WatchedRules
+    from serve_apps.pipeline import Pipeline
+
+    return Pipeline(
+        engine=engine,
+        events=EventStore(engine),
+        rules=WatchedRules(settings.notices_file),
+        recognize=recognizers.recognize,
+        readers=io,
+        writer=ThreadPoolExecutor(1, thread_name_prefix="writer"),
     )
 
 

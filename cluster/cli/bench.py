@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from cluster import supervisor
@@ -37,7 +38,13 @@ def engine(
     from benchmarks.engine import as_json as fields
     from benchmarks.engine import measure, table
 
-    report = measure(load().weights_folder, rounds)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("pictures")
+        report = measure(
+            load().weights_folder,
+            rounds,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
     _print(fields(report), table(report), as_json)
 
 

@@ -7,6 +7,8 @@ from cluster.preflight import CannotStart
 from cluster.security.api_keys import UnknownKey
 from cluster.security.keyring import KeyringError
 from serve_apps.database import DatabaseError
+from serve_apps.gallery.crops import CropsUnavailable
+from serve_apps.gallery.enroll import PhotoRefused
 from serve_apps.notifications.rules_file import NoticesFileError
 from serve_apps.recognition.weights import WeightsError
 from serve_apps.settings import SettingsError
@@ -17,6 +19,8 @@ EXPECTED = (
     UnknownKey,
     KeyringError,
     DatabaseError,
+    CropsUnavailable,
+    PhotoRefused,
     NoticesFileError,
     WeightsError,
     SettingsError,

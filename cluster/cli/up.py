@@ -19,7 +19,7 @@ from cluster.launcher import local_cluster
 from cluster.preflight import Ports
 from cluster.sample_run import run_samples
 from cluster.security.api_keys import Scope
-from cluster.security.keyring import master_key
+from cluster.security.keyring import make_master_key, master_key
 from serve_apps.notifications.rules_file import WatchedRules
 from serve_apps.settings import Settings, load
 
@@ -27,7 +27,7 @@ DEFAULT = Ports()
 FIRST_KEY = "first key"
 
 
-class _Stopped(Exception):  # noqa: N818 it is no error but the way out
+class _Stopped(Exception):
     """Ctrl-C or SIGTERM."""
 
 
@@ -77,6 +77,7 @@ def prepare(settings: Settings) -> str | None:
 
     assert settings.master_key_file is not None
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_master_key(settings.master_key_file)
     master_key(settings.master_key_file)
     WatchedRules(settings.notices_file)
     detect.cached_graph(settings.weights_folder)

@@ -30,23 +30,23 @@ class KeyringError(Exception):
     """A key is missing or does not fit."""
 
 
-def master_key(path: Path) -> bytes:
-    """32 bytes from a file that only its owner may read; made when it is absent. Raises KeyringError."""
+def make_master_key(path: Path) -> None:
+    """32 random bytes in a file that only its owner may read, unless it is there already. Raises KeyringError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return _read_master_key(path)
+        return
     except OSError as error:
         raise KeyringError(f"{path}: the master key cannot be made: {error.strerror}") from error
     with os.fdopen(descriptor, "wb") as file:
         file.write(os.urandom(32))
         file.flush()
         os.fsync(file.fileno())
-    return _read_master_key(path)
 
 
-def _read_master_key(path: Path) -> bytes:
+def master_key(path: Path) -> bytes:
+    """The key that `make_master_key` made. A node without it must not make another one. Raises KeyringError."""
     try:
         content = path.read_bytes()
     except OSError as error:

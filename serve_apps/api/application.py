@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from serve_apps.api import events, frames, health, people, problems
+from serve_apps.api import events, frames, health, people, problems, recognition
 from serve_apps.api.parts import Parts
 
 
@@ -19,7 +19,7 @@ def application(parts: Parts) -> FastAPI:
         description="Frames from doors in, events out. Every operation but health and readiness needs an API key.",
     )
     app.state.parts = parts
-    for module in (health, frames, events, people):
+    for module in (health, frames, events, people, recognition):
         app.include_router(module.router)
     problems.install(app)
     return app

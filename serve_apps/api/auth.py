@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
 
 from cluster.security.api_keys import ApiKey, Scope
-from serve_apps.api.parts import parts_of
+from serve_apps.api.parts import off_loop, parts_of
 from serve_apps.api.problems import Problem
 
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="Made by `doorbell keys create`.")
@@ -20,8 +19,7 @@ async def key_of(request: Request, presented: str | None) -> ApiKey:
     parts = parts_of(request)
     if not presented:
         raise Problem(401, "key-missing", "send an API key in the header X-API-Key")
-    loop = asyncio.get_running_loop()
-    key = await loop.run_in_executor(parts.io, parts.keys, presented, parts.clock())
+    key = await off_loop(parts, parts.keys, presented, parts.clock())
     if key is None:
         raise Problem(401, "key-not-valid", "this API key is unknown, revoked or past its end")
     return key

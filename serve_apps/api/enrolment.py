@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
-from functools import partial
 
-from serve_apps.api.parts import Parts
+from serve_apps.api.parts import Parts, off_loop
 from serve_apps.faces import Standing
 from serve_apps.gallery.enroll import judge
 from serve_apps.gallery.person import NewFace, Person
@@ -36,8 +34,7 @@ async def enrol(photo: bytes, wish: Enrolment, parts: Parts) -> str:
 
     Raises PhotoRefused, PhotoAlreadyEnrolled, UndecodableImage.
     """
-    loop = asyncio.get_running_loop()
-    person, version = await loop.run_in_executor(parts.io, _person_and_version, wish.name, parts)
+    person, version = await off_loop(parts, _person_and_version, wish.name, parts)
     everything = await parts.examine(photo, version, COMPARED)
     found = [examined for examined in everything if examined.face.detection_score >= wish.least_score]
     person_id = person.id if person else None
@@ -49,7 +46,7 @@ async def enrol(photo: bytes, wish: Enrolment, parts: Parts) -> str:
         space=parts.space,
         crop=examined.crop,
     )
-    return await loop.run_in_executor(parts.io, partial(_keep, face, wish, parts))
+    return await off_loop(parts, _keep, face, wish, parts)
 
 
 def _person_and_version(name: str, parts: Parts) -> tuple[Person | None, int]:

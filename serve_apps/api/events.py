@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from cluster.security.api_keys import Scope
 from serve_apps.api.auth import key_of, needs
 from serve_apps.api.frames import CAMERA_ID, UtcDatetime, problems
-from serve_apps.api.parts import Parts, parts_of
+from serve_apps.api.parts import Parts, off_loop, parts_of
 from serve_apps.api.problems import Problem
 from serve_apps.api.schemas import EventOut, EventsOut, event_out
 from serve_apps.events.event import EventFilter
@@ -58,7 +58,7 @@ async def list_events(request: Request, page: Annotated[Page, Query()]) -> Event
     parts = parts_of(request)
     before = int(page.cursor) if page.cursor else None
     query = partial(parts.events.newest_first, page.filter(), page.limit + 1, before)
-    found = await asyncio.get_running_loop().run_in_executor(parts.io, query)
+    found = await off_loop(parts, query)
     shown = found[: page.limit]
     return EventsOut(
         events=[event_out(event) for event in shown],
@@ -91,8 +91,7 @@ async def stream_events(
 
 
 async def _lines(request: Request, parts: Parts, wanted: EventFilter, seq: int | None) -> AsyncIterator[str]:
-    loop = asyncio.get_running_loop()
-    last = seq if seq is not None else await loop.run_in_executor(parts.io, parts.events.last_seq)
+    last = seq if seq is not None else await off_loop(parts, parts.events.last_seq)
     said_at = time.monotonic()
     yield ": connected\n\n"
     while not await request.is_disconnected():
@@ -101,7 +100,7 @@ async def _lines(request: Request, parts: Parts, wanted: EventFilter, seq: int |
         except Problem:
             yield "event: end\ndata: the API key is no longer valid\n\n"
             return
-        for event in await loop.run_in_executor(parts.io, parts.events.after, wanted, last, STREAM_PAGE):
+        for event in await off_loop(parts, parts.events.after, wanted, last, STREAM_PAGE):
             last, said_at = event.seq, time.monotonic()
             yield f"id: {event.seq}\nevent: event\ndata: {event_out(event).model_dump_json()}\n\n"
         if time.monotonic() - said_at > HEARTBEAT_SECONDS:
@@ -114,7 +113,7 @@ async def _lines(request: Request, parts: Parts, wanted: EventFilter, seq: int |
 async def one_event(request: Request, event_id: str) -> EventOut:
     """One event by its id."""
     parts = parts_of(request)
-    event = await asyncio.get_running_loop().run_in_executor(parts.io, parts.events.event, event_id)
+    event = await off_loop(parts, parts.events.event, event_id)
     if event is None:
         raise Problem(404, "event-not-found", "no event has this id")
     return event_out(event)

@@ -6,8 +6,9 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 
-from serve_apps.api.parts import parts_of
+from serve_apps.api.parts import off_loop, parts_of
 from serve_apps.api.problems import Problem
 from serve_apps.api.schemas import ProblemOut
 
@@ -36,7 +37,12 @@ async def health() -> HealthOut:
 @router.get("/ready", responses={503: {"model": ProblemOut}})
 async def ready(request: Request) -> ReadyOut:
     """Ready: a frame would be answered. Needs no key."""
-    missing = await parts_of(request).not_ready()
+    parts = parts_of(request)
+    try:
+        await off_loop(parts, parts.events.last_seq)
+    except SQLAlchemyError:
+        raise Problem(503, "not-ready", "the database does not answer") from None
+    missing = await parts.not_ready()
     if missing is not None:
         raise Problem(503, "not-ready", missing)
     return ReadyOut(ready=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from fastapi import Request
 
@@ -18,13 +21,15 @@ from serve_apps.gallery.store import Gallery
 from serve_apps.pipeline import Pipeline
 from serve_apps.recognition.match import MatchRules
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """`examine` takes a photograph, the gallery's version and how many persons to compare it with.
 
-    `not_ready` names what is missing, or None. `space` is the embedding space of what `examine` gives. `io` has threads
-    for the gallery and the keys.
+    `not_ready` names what keeps the recognizers from answering, or None. `space` is the embedding space of what
+    `examine` gives. `io` has threads for the gallery and the keys.
     """
 
     pipeline: Pipeline
@@ -41,6 +46,11 @@ class Parts:
     waiting: Waiting
     streams: Waiting
     io: ThreadPoolExecutor
+
+
+async def off_loop(parts: Parts, call: Callable[..., T], *arguments: object) -> T:
+    """Run what waits for a disk or a database in a thread of the parts'."""
+    return await asyncio.get_running_loop().run_in_executor(parts.io, partial(call, *arguments))
 
 
 def parts_of(request: Request) -> Parts:

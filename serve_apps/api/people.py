@@ -1,19 +1,14 @@
 """People and recognition in CompreFace's dialect, so that its clients work unchanged.
 
-Two things are ours: a subject has a `standing`, and recognition is open-set: `subjects` is empty for a face that is
-near nobody or near two. `similarity` is a logistic function of the distance: 0.5 at the match threshold.
+A subject's `standing` is ours: known or blacklisted.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from cluster.security.api_keys import Scope
@@ -21,18 +16,13 @@ from serve_apps.api.auth import needs
 from serve_apps.api.bodies import PHOTO_BODY, json_body, json_schema, read_photo
 from serve_apps.api.enrolment import Enrolment, enrol
 from serve_apps.api.frames import problems
-from serve_apps.api.parts import Parts, parts_of
-from serve_apps.faces import Examined, Match, Standing
-from serve_apps.gallery.enroll import PhotoRefused, Reason
-from serve_apps.gallery.person import EnrolledFace, Person
-from serve_apps.recognition.match import accepted
+from serve_apps.api.parts import off_loop, parts_of
+from serve_apps.faces import Standing
+from serve_apps.gallery.person import EnrolledFace
 
 T = TypeVar("T")
 
 NAME = r"^[^\x00-\x1f\x7f]{1,100}$"
-STEEPNESS = 12.0
-"""Of the similarity: a distance of 0.40 at a threshold of 0.58 is 0.90."""
-
 Name = Annotated[str, Path(pattern=NAME)]
 EnrolledStanding = Literal[Standing.KNOWN, Standing.BLACKLISTED]
 
@@ -56,22 +46,18 @@ Subject = Annotated[SubjectIn, Depends(json_body(SubjectIn))]
 Chosen = Annotated[ImageIds, Depends(json_body(ImageIds))]
 
 
-async def _off_loop(parts: Parts, call: Callable[..., T], *arguments: object) -> T:
-    return await asyncio.get_running_loop().run_in_executor(parts.io, partial(call, *arguments))
-
-
 @router.get("/subjects", responses=problems())
 async def list_subjects(request: Request) -> dict[str, list[str]]:
     """Every subject's name."""
     parts = parts_of(request)
-    return {"subjects": [person.name for person in await _off_loop(parts, parts.gallery.people)]}
+    return {"subjects": [person.name for person in await off_loop(parts, parts.gallery.people)]}
 
 
 @router.get("/people", responses=problems())
 async def list_people(request: Request) -> dict[str, list[dict[str, str]]]:
     """Every person with id and standing."""
     parts = parts_of(request)
-    people = await _off_loop(parts, parts.gallery.people)
+    people = await off_loop(parts, parts.gallery.people)
     return {"people": [{"id": p.id, "name": p.name, "standing": p.standing} for p in people]}
 
 
@@ -80,7 +66,7 @@ async def add_subject(request: Request, subject: Subject) -> dict[str, str]:
     """A new subject without a face."""
     parts = parts_of(request)
     standing = subject.standing or Standing.KNOWN
-    person = await _off_loop(parts, parts.gallery.add_person, subject.subject, standing, parts.clock())
+    person = await off_loop(parts, parts.gallery.add_person, subject.subject, standing, parts.clock())
     return {"subject": person.name}
 
 
@@ -88,7 +74,7 @@ async def add_subject(request: Request, subject: Subject) -> dict[str, str]:
 async def change_subject(request: Request, subject: Name, change: Subject) -> dict[str, bool]:
     """Rename a subject, or change its standing."""
     parts = parts_of(request)
-    await _off_loop(parts, parts.gallery.change_person, subject, change.subject, change.standing)
+    await off_loop(parts, parts.gallery.change_person, subject, change.subject, change.standing)
     return {"updated": True}
 
 
@@ -96,8 +82,8 @@ async def change_subject(request: Request, subject: Name, change: Subject) -> di
 async def remove_all_subjects(request: Request) -> dict[str, int]:
     """Erase everybody."""
     parts = parts_of(request)
-    people = await _off_loop(parts, parts.gallery.people)
-    await _off_loop(parts, parts.gallery.remove_people, people)
+    people = await off_loop(parts, parts.gallery.people)
+    await off_loop(parts, parts.gallery.remove_people, people)
     return {"deleted": len(people)}
 
 
@@ -105,8 +91,8 @@ async def remove_all_subjects(request: Request) -> dict[str, int]:
 async def remove_subject(request: Request, subject: Name) -> dict[str, str]:
     """Erase a subject with all faces."""
     parts = parts_of(request)
-    person = await _off_loop(parts, parts.gallery.person, subject)
-    await _off_loop(parts, parts.gallery.remove_people, [person])
+    person = await off_loop(parts, parts.gallery.person, subject)
+    await off_loop(parts, parts.gallery.remove_people, [person])
     return {"subject": person.name}
 
 
@@ -119,7 +105,7 @@ async def list_faces(
 ) -> dict[str, Any]:
     """Enrolled faces, a page at a time."""
     parts = parts_of(request)
-    faces = await _off_loop(parts, parts.gallery.faces, subject)
+    faces = await off_loop(parts, parts.gallery.faces, subject)
     return {
         "faces": [_face(face) for face in faces[page * size : (page + 1) * size]],
         "page_number": page,
@@ -150,9 +136,9 @@ async def add_face(
 async def remove_faces(request: Request, subject: Annotated[str, Query(pattern=NAME)]) -> dict[str, int]:
     """Forget all faces of a subject; the subject stays."""
     parts = parts_of(request)
-    await _off_loop(parts, parts.gallery.person, subject)
-    faces = await _off_loop(parts, parts.gallery.faces, subject)
-    await _off_loop(parts, parts.gallery.remove_faces, faces)
+    await off_loop(parts, parts.gallery.person, subject)
+    faces = await off_loop(parts, parts.gallery.faces, subject)
+    await off_loop(parts, parts.gallery.remove_faces, faces)
     return {"deleted": len(faces)}
 
 
@@ -160,8 +146,8 @@ async def remove_faces(request: Request, subject: Annotated[str, Query(pattern=N
 async def remove_chosen_faces(request: Request, chosen: Chosen) -> dict[str, list[dict[str, str]]]:
     """Forget the faces of these ids; unknown ids are passed over."""
     parts = parts_of(request)
-    faces = [face for face in await _off_loop(parts, parts.gallery.faces) if face.id in set(chosen.ids)]
-    await _off_loop(parts, parts.gallery.remove_faces, faces)
+    faces = [face for face in await off_loop(parts, parts.gallery.faces) if face.id in set(chosen.ids)]
+    await off_loop(parts, parts.gallery.remove_faces, faces)
     return {"faces": [_face(face) for face in faces]}
 
 
@@ -169,8 +155,8 @@ async def remove_chosen_faces(request: Request, chosen: Chosen) -> dict[str, lis
 async def remove_face(request: Request, image_id: str) -> dict[str, str]:
     """Forget one face."""
     parts = parts_of(request)
-    face = await _off_loop(parts, parts.gallery.face, image_id)
-    await _off_loop(parts, parts.gallery.remove_faces, [face])
+    face = await off_loop(parts, parts.gallery.face, image_id)
+    await off_loop(parts, parts.gallery.remove_faces, [face])
     return _face(face)
 
 
@@ -182,94 +168,9 @@ async def remove_face(request: Request, image_id: str) -> dict[str, str]:
 async def face_image(request: Request, image_id: str) -> Response:
     """The enrolled face with its surroundings, as a JPEG without metadata."""
     parts = parts_of(request)
-    face = await _off_loop(parts, parts.gallery.face, image_id)
-    crop = await _off_loop(parts, parts.gallery.crop, face)
+    face = await off_loop(parts, parts.gallery.face, image_id)
+    crop = await off_loop(parts, parts.gallery.crop, face)
     return Response(crop, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
-
-
-@router.post("/faces/{image_id}/verify", openapi_extra=PHOTO_BODY, responses=problems(404, 408, 413, 415, 429))
-async def verify_face(
-    request: Request,
-    image_id: str,
-    limit: Annotated[int, Query(ge=0, le=100)] = 0,
-    det_prob_threshold: Annotated[float, Query(ge=0, le=1)] = 0.0,
-) -> JSONResponse:
-    """How similar each face of a photograph is to the person of an enrolled face."""
-    parts = parts_of(request)
-    face = await _off_loop(parts, parts.gallery.face, image_id)
-    found, _ = await _examined(request, det_prob_threshold, len)
-    return JSONResponse(
-        {
-            "result": [
-                {"box": _box(examined), "similarity": _similarity(_distance_to(face, examined), parts.rules.threshold)}
-                for examined in found[: limit or None]
-            ]
-        }
-    )
-
-
-@router.post("/recognize", openapi_extra=PHOTO_BODY, responses=problems(400, 408, 413, 415, 429))
-async def recognize(
-    request: Request,
-    limit: Annotated[int, Query(ge=0, le=100, description="Most faces; 0 is all.")] = 0,
-    prediction_count: Annotated[int, Query(ge=1, le=100)] = 1,
-    det_prob_threshold: Annotated[float, Query(ge=0, le=1)] = 0.0,
-) -> dict[str, Any]:
-    """Who is in a photograph; nothing is recorded."""
-    parts = parts_of(request)
-    found, people = await _examined(request, det_prob_threshold, lambda _: prediction_count)
-    return {
-        "result": [
-            {"box": _box(examined), "subjects": _subjects(examined, people, prediction_count, parts)}
-            for examined in found[: limit or None]
-        ]
-    }
-
-
-async def _examined(
-    request: Request, least_score: float, count: Callable[[list[Person]], int]
-) -> tuple[list[Examined], dict[str, Person]]:
-    """The faces of the request's photograph with their nearest persons, and everybody by id. Raises PhotoRefused."""
-    parts = parts_of(request)
-    with parts.waiting.place():
-        photo = await read_photo(request, parts)
-        people, version = await _off_loop(parts, lambda: (parts.gallery.people(), parts.gallery.version()))
-        everything = await parts.examine(photo, version, max(1, count(people)))
-    found = [examined for examined in everything if examined.face.detection_score >= least_score]
-    if not found:
-        raise PhotoRefused(Reason.NO_FACE, "No face is found in the given image")
-    return found, {person.id: person for person in people}
-
-
-def _subjects(examined: Examined, people: dict[str, Person], count: int, parts: Parts) -> list[dict[str, Any]]:
-    known = [match for match in examined.nearest if match.person_id in people]
-    if not accepted(next(iter(known), None), parts.rules):
-        return []
-    near = [match for match in known[:count] if match.distance <= parts.rules.threshold]
-    return [
-        {"subject": people[match.person_id].name, "similarity": _similarity(match.distance, parts.rules.threshold)}
-        for match in near
-    ]
-
-
-def _distance_to(face: EnrolledFace, examined: Examined) -> float:
-    found: list[Match] = [match for match in examined.nearest if match.person_id == face.person_id]
-    return found[0].distance if found else math.inf
-
-
-def _similarity(distance: float, threshold: float) -> float:
-    return round(1 / (1 + math.exp(min(700.0, STEEPNESS * (distance - threshold)))), 5)
-
-
-def _box(examined: Examined) -> dict[str, float]:
-    box = examined.face.box
-    return {
-        "probability": round(examined.face.detection_score, 5),
-        "x_min": round(box.x),
-        "y_min": round(box.y),
-        "x_max": round(box.x + box.width),
-        "y_max": round(box.y + box.height),
-    }
 
 
 def _face(face: EnrolledFace) -> dict[str, str]:

@@ -99,7 +99,8 @@ def _halved(image: Image, long_side: int) -> Image:
     averaging by another factor, and linear interpolation alone would skip pixels."""
     while max(image.shape[:2]) >= 2 * long_side and min(image.shape[:2]) > 1:
         height, width = image.shape[0] // 2, image.shape[1] // 2
-        image = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+        halved = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+        image = np.asarray(halved, np.uint8)
     return image
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from samples.frames import FRAMES, SampleFrame, at_door
 from serve_apps.events.event import EventFilter
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HEADERS = {"X-Camera-Id": "front-door", "X-Captured-At": "2026-03-01T11:59:58.5+00:00", "X-Trigger": "button"}
+HEADERS = {"x-camera-id": "front-door", "x-captured-at": "2026-03-01T11:59:58.5+00:00", "x-trigger": "button"}
 SMALL = Image.effect_noise((160, 120), 60)
 PERSON = at_door("resident-1.jpg")
 
@@ -179,7 +180,7 @@ def test_a_bad_body_gets_its_documented_answer_and_makes_no_event(door: Any, nam
 
 TAKEN = {
     "html-behind": lambda: encoded(PERSON) + b"<html><script>alert(1)</script></html>",
-    "sixteen-bit": lambda: encoded(PERSON.convert("I").convert("I;16"), "PNG"),
+    "sixteen-bit": lambda: encoded(Image.fromarray(np.array(PERSON.convert("L")).astype(np.uint16) * 257), "PNG"),
     "grey": lambda: encoded(PERSON.convert("L")),
     "cmyk": lambda: encoded(PERSON.convert("CMYK")),
     "alpha": lambda: encoded(PERSON.convert("RGBA"), "PNG"),
@@ -192,7 +193,7 @@ def test_an_unusual_image_is_an_image(door: Any, name: str) -> None:
     answer = post(door.client(Scope.FRAMES), TAKEN[name]())
 
     assert answer.status_code == 200
-    assert len(answer.json()["faces"]) == (0 if name == "sixteen-bit" else 1)
+    assert len(answer.json()["faces"]) == 1
 
 
 def test_a_body_without_an_announced_length_is_read_only_up_to_the_limit(door: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -51,8 +52,12 @@ class RunningCluster:
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
     def processes(self, name: str) -> list[psutil.Process]:
-        below = psutil.Process(self.process.pid).children(recursive=True)
-        return [process for process in below if name in " ".join(process.cmdline())]
+        found = []
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if name in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +87,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Ite
     data = tmp_path_factory.mktemp("cluster")
     notices = data / "notices.yaml"
     notices.write_text(
-        f"recipients: {{hook: '{receiver.url}'}}\nrules:\n  - {{notify: [hook], verdicts: [known, unknown, blacklisted]}}\n"
+        f"recipients: {{hook: '{receiver.url}'}}\n"
+        "rules:\n  - {notify: [hook], verdicts: [known, unknown, blacklisted]}\n"
     )
     ports = free_ports()
     options = ["--port", ports.http, "--dashboard-port", ports.dashboard]

@@ -38,7 +38,9 @@ def test_a_url_that_is_given_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_misspelt_name_is_told_the_nearest_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOORBELL_0123456789MATCH_TRESHOLD", "0.5")
 
-    with pytest.raises(SettingsError, match=r"DOORBELL_0123456789MATCH_TRESHOLD is no setting.*DOORBELL_MATCH_THRESHOLD\?"):
+    with pytest.raises(
+        SettingsError, match=r"DOORBELL_0123456789MATCH_TRESHOLD is no setting.*DOORBELL_MATCH_THRESHOLD\?"
+    ):
         load()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from cluster.security.keyring import Keyring, KeyringError, master_key
+from cluster.security.keyring import Keyring, KeyringError, make_master_key, master_key
 
 MASTER = bytes(range(32))
 
@@ -85,7 +85,9 @@ def test_what_was_sealed_as_one_thing_does_not_open_as_another(keyring: Keyring)
 def test_a_master_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "data" / "master.key"
 
+    make_master_key(path)
     made = master_key(path)
+    make_master_key(path)
 
     assert len(made) == 32
     assert path.stat().st_mode & 0o777 == 0o600
@@ -95,7 +97,7 @@ def test_a_master_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
 def test_a_master_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "master.key"
-    master_key(path)
+    make_master_key(path)
     path.chmod(mode)
 
     with pytest.raises(KeyringError, match="chmod 600"):
@@ -115,7 +117,7 @@ def test_a_master_key_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> 
     (tmp_path / "file").touch()
 
     with pytest.raises(KeyringError, match=r"cannot be (made|read): Not a directory"):
-        master_key(tmp_path / "file" / "master.key")
+        make_master_key(tmp_path / "file" / "master.key")
 
 
 def test_a_master_key_that_is_a_folder_is_one_clear_error(tmp_path: Path) -> None:

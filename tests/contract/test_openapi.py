@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from cluster.security.api_keys import Scope
+from serve_apps.api.application import application
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+DOCUMENT = application(None).openapi()
+OPERATIONS = [
+    (path, method)
+    for path, operations in DOCUMENT["paths"].items()
+    for method in operations
+    if not path.endswith("/stream")  # never ends
+]
+BOUNDED = settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_operation_answers_as_it_is_documented(door: Any, path: str, method: str, mode: GenerationMode) -> None:
+    operation = schemathesis.openapi.from_asgi("/openapi.json", door.app)[path][method]
+    key = {"X-API-Key": door.key(Scope.ADMIN)}
+
+    @BOUNDED
+    @given(operation.as_strategy(generation_mode=mode))
+    def answers_as_documented(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers=key, checks=CHECKS)
+
+    answers_as_documented()
+
+
+def test_every_operation_says_which_key_it_needs() -> None:
+    paths = DOCUMENT["paths"].items()
+
+    without = {path for path, operations in paths for operation in operations.values() if "security" not in operation}
+
+    assert without == {"/api/health", "/api/ready"}
+
+
+def test_every_error_is_documented_as_a_problem() -> None:
+    for path, operations in DOCUMENT["paths"].items():
+        for operation in operations.values():
+            errors = [answer for status, answer in operation["responses"].items() if status >= "400"]
+            assert all("application/problem+json" in answer["content"] for answer in errors), path
