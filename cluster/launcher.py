@@ -84,6 +84,8 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
         "RAY_AUTH_TOKEN_PATH": str(_token_file(data)),
         # Ray takes this machine for one without a network: every port of it then listens on loopback only.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        # Ray gives its workers niceness 15, and everything else on the machine then comes before a visitor.
+        "RAY_worker_niceness": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     engine: Literal["yunet_dlib", "face_recognition"] = "yunet_dlib"
     match_threshold: float = Field(0.58, gt=0, le=2)
     match_margin: float = Field(0.04, ge=0, le=1)
-    detect_long_side: int = Field(480, ge=64, le=4096)
+    detect_long_side: int = Field(384, ge=64, le=4096)
     max_body_bytes: int = Field(10_000_000, ge=1_000)
     max_pixels: int = Field(25_000_000, ge=1_000)
     max_waiting: int = Field(64, ge=1)

@@ -34,15 +34,22 @@ def make_master_key(path: Path) -> None:
     """32 random bytes in a file that only its owner may read, unless it is there already. Raises KeyringError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _not_made(path, error) from error
+    try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return
     except OSError as error:
-        raise KeyringError(f"{path}: the master key cannot be made: {error.strerror}") from error
+        raise _not_made(path, error) from error
     with os.fdopen(descriptor, "wb") as file:
         file.write(os.urandom(32))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _not_made(path: Path, error: OSError) -> KeyringError:
+    return KeyringError(f"{path}: the master key cannot be made: {error.strerror}")
 
 
 def master_key(path: Path) -> bytes:

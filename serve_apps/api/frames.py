@@ -32,9 +32,9 @@ IMAGE_BODY: dict[str, Any] = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that an operation documents; every operation may answer 400, 408, 422, 429 and 503."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
-    return {status: {"model": ProblemOut, "content": content} for status in (400, 401, 403, 422, 503, *statuses)}
+    """The problems that an operation documents; every one with a key may answer 400, 401, 403, 422 and 503."""
+    content = {"application/problem+json": {"schema": ProblemOut.model_json_schema()}}
+    return {status: {"content": content} for status in (400, 401, 403, 422, 503, *statuses)}
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
+from serve_apps.api.frames import problems
 from serve_apps.api.parts import off_loop, parts_of
 from serve_apps.api.problems import Problem
-from serve_apps.api.schemas import ProblemOut
 
 router = APIRouter(prefix="/api", tags=["health"])
 
@@ -34,7 +34,7 @@ async def health() -> HealthOut:
     return HealthOut(status="alive", version=version("doorbell-cluster"))
 
 
-@router.get("/ready", responses={503: {"model": ProblemOut}})
+@router.get("/ready", responses={503: problems()[503]})
 async def ready(request: Request) -> ReadyOut:
     """Ready: a frame would be answered. Needs no key."""
     parts = parts_of(request)

@@ -71,8 +71,20 @@ def test_any_printable_name_is_a_name(client: Any, name: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ['{"subject": ""}', '{"subject": "a\\u0000b"}', '{"subject": "\\ud800"}', '{"subject": 1}', "{}", "[]", "", "{"]
-    + ['{"subject": "' + "x" * 101 + '"}', '{"subject": "A", "standing": "unknown"}', "[" * 50_000],
+    [
+        '{"subject": ""}',
+        '{"subject": "a\\u0000b"}',
+        '{"subject": "\\ud800"}',
+        '{"subject": "' + "x" * 101 + '"}',
+        '{"subject": "A", "standing": "unknown"}',
+        '{"subject": 1}',
+        "{}",
+        "[]",
+        "{",
+        "",
+        "[" * 50_000,
+    ],
+    ids=range(11),
 )
 def test_what_is_no_name_is_refused(client: Any, body: str) -> None:
     answer = client.post(SUBJECTS, content=body, headers={"Content-Type": "application/json"})

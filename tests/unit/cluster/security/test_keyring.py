@@ -116,7 +116,7 @@ def test_a_master_key_of_another_length_is_refused(tmp_path: Path) -> None:
 def test_a_master_key_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(KeyringError, match=r"cannot be (made|read): Not a directory"):
+    with pytest.raises(KeyringError, match="cannot be made"):
         make_master_key(tmp_path / "file" / "master.key")
 
 
