@@ -87,6 +87,7 @@ class EdgeSettings(_Section):
     camera: Annotated[OpencvSettings | ReplaySettings, Field(discriminator="driver")]
     trigger: ButtonSettings | None = None
     spool: SpoolSettings
+    metrics_port: Annotated[int, Field(ge=1024, le=65535)] | None = None
 
 
 def read_settings(path: Path) -> EdgeSettings:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+
+from prometheus_client import CollectorRegistry
 
 from edge.agent import Agent
 from edge.backoff import Backoff
@@ -14,6 +16,7 @@ from edge.drivers.opencv import OpencvCamera
 from edge.drivers.replay import Replay
 from edge.errors import SettingsInvalid
 from edge.gateway import Gateway
+from edge.metrics import MeasuredOutcomes, served_metrics
 from edge.settings import ButtonSettings, EdgeSettings, ReplaySettings, read_key
 from edge.spool import Spool, SpoolLimits
 from edge.trigger import Trigger
@@ -36,6 +39,7 @@ def agent_of(settings: EdgeSettings, listener: Listener) -> Iterator[Agent]:
         closing(gateway),
         Spool(settings.spool.folder, limits) as spool,
         _devices(settings) as (trigger, camera),
+        _measured(listener, spool, settings.metrics_port) as listener,
     ):
         uploader = Uploader(gateway, spool, listener, backoff=backoff)
         yield Agent(settings.camera.id, trigger, camera, uploader)
@@ -57,6 +61,20 @@ def agent_of_replay(
     with closing(Gateway(url, lambda: key, timeout_s=min(patience_s, _LONGEST_REQUEST_S))) as gateway:
         uploader = Uploader(gateway, spool, listener, backoff=_REPLAY_BACKOFF, patience_s=patience_s)
         yield Agent(camera_id, replay, replay, uploader, one_by_one=one_by_one)
+
+
+@contextmanager
+def _measured(listener: Listener, spool: Spool, port: int | None) -> Iterator[Listener]:
+    if port is None:
+        yield listener
+        return
+    registry = CollectorRegistry()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(served_metrics(spool, registry, port))
+        except OSError as error:
+            raise SettingsInvalid(f"metrics_port {port}: {error.strerror}", "give another port") from error
+        yield MeasuredOutcomes(listener, registry)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -52,25 +53,27 @@ def engine(weights_folder: Path) -> YunetDlib:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a private PostgreSQL server without a database's name: postgresql://…:port/"""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         missing("PostgreSQL is not installed; on Debian: apt-get install postgresql")
     binaries = programs[-1].parent
-    folder = tmp_path_factory.mktemp("postgres")
+    with tempfile.TemporaryDirectory(prefix="doorbell-postgres-") as folder:
+        yield from running_postgres(binaries, Path(folder))
+
+
+def running_postgres(binaries: Path, folder: Path) -> Iterator[str]:
     prefix = []
-    if os.getuid() == 0:
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
         prefix = ["runuser", "-u", "postgres", "--"]
         owner = pwd.getpwnam("postgres")
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-        for parent in folder.parents[:2]:
-            parent.chmod(0o711)
     data, (port,) = folder / "data", free_ports(1)
     made = [*prefix, binaries / "initdb", "-D", data, "-U", "doorbell", "-A", "trust", "--no-sync", "-E", "UTF8"]
     subprocess.run(made, check=True, capture_output=True, cwd="/")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    control = [*prefix, binaries / "pg_ctl", "-D", data, "-w"]
+    control = [*prefix, binaries / "pg_ctl", "-D", data, "-w", "-s"]
     subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], check=True, cwd="/", timeout=60)
     try:
         yield f"postgresql://doorbell@127.0.0.1:{port}/"
