@@ -79,6 +79,7 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
     return {
         "DOORBELL_DATA": str(data),
         "DOORBELL_LOOPBACK_ONLY": "1",
+        "MALLOC_ARENA_MAX": "2",  # an arena a thread would cost a gateway 20 MB
         "OMP_NUM_THREADS": "1",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(_token_file(data)),

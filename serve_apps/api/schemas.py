@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -79,19 +80,28 @@ class ProblemOut(BaseModel):
 
 def event_out(event: Event) -> EventOut:
     """The public form of an event."""
+    return EventOut(**_fields(event))
+
+
+def answer_out(event: Event, *, replayed: bool) -> AnswerOut:
+    """The public form of a posted frame's event."""
+    return AnswerOut(**_fields(event), replayed=replayed)
+
+
+def _fields(event: Event) -> dict[str, Any]:
     skew = event.captured_at - event.received_at
-    return EventOut(
-        id=event.id,
-        frame_id=event.frame_id,
-        camera_id=event.camera_id,
-        captured_at=event.captured_at,
-        received_at=event.received_at,
-        trigger=event.trigger,
-        verdict=event.verdict,
-        release=event.release,
-        faces=[_face_out(face, event.names) for face in event.faces],
-        clock_skew_seconds=skew.total_seconds() if skew > SKEW_ALLOWED else None,
-    )
+    return {
+        "id": event.id,
+        "frame_id": event.frame_id,
+        "camera_id": event.camera_id,
+        "captured_at": event.captured_at,
+        "received_at": event.received_at,
+        "trigger": event.trigger,
+        "verdict": event.verdict,
+        "release": event.release,
+        "faces": [_face_out(face, event.names) for face in event.faces],
+        "clock_skew_seconds": skew.total_seconds() if skew > SKEW_ALLOWED else None,
+    }
 
 
 def _face_out(face: Identity, names: dict[str, str]) -> FaceOut:

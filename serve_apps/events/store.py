@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine
 from serve_apps.database import in_commit_order, reading
 from serve_apps.events.event import Event, EventFilter
 from serve_apps.faces import Box, Frame, Identity, Recognition, Standing, Trigger, Verdict, verdict_of
-from serve_apps.gallery.store import people_by_id, version_of
-from serve_apps.tables import event_people, events
+from serve_apps.gallery.store import people_by_id
+from serve_apps.tables import event_people, events, gallery_changes
 
 
 class FrameIdReused(Exception):
@@ -31,7 +31,8 @@ class EventStore:
     def before(self, frame: Frame) -> tuple[Event | None, int]:
         """The event this frame already has, and the gallery's version. Raises FrameIdReused."""
         with reading(self._engine) as connection:
-            return same_frame(connection, frame), version_of(connection)
+            seq, version = connection.execute(_BEFORE, {"frame_id": frame.frame_id}).one()
+            return (same_frame(connection, frame) if seq is not None else None), version or 0
 
     def newest_first(self, wanted: EventFilter, limit: int, before_seq: int | None = None) -> list[Event]:
         """At most `limit` events, those older than `before_seq` only."""
@@ -55,6 +56,12 @@ class EventStore:
         """The event of that id."""
         with reading(self._engine) as connection:
             return next(iter(_events(connection, sa.select(events).where(events.c.id == event_id))), None)
+
+
+_BEFORE = sa.select(
+    sa.select(events.c.seq).where(events.c.frame_id == sa.bindparam("frame_id")).scalar_subquery(),
+    sa.select(sa.func.max(gallery_changes.c.seq)).scalar_subquery(),
+)
 
 
 def same_frame(connection: Connection, frame: Frame) -> Event | None:

@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from serve_apps.notifications.channels import AppriseChannel, Channel, LogChannel, NotDelivered
@@ -16,6 +16,8 @@ from serve_apps.notifications.rules import LOG, Rules, message
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8
+LOOK_EVERY = timedelta(seconds=5)
+"""How often a courier looks for notices whose courier has died."""
 
 
 class Courier:
@@ -33,14 +35,18 @@ class Courier:
         self._log = notices_log
         self._clock = clock
         self._id = str(uuid.uuid4())
+        self._look_at = datetime.min.replace(tzinfo=UTC)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="courier")
         self._apprise = lru_cache(maxsize=64)(AppriseChannel)
 
     def round(self) -> int:
         """Deliver once around; how many notices were tried."""
-        for notice in self._outbox.expired(self._clock()):
-            self._resolve(notice)
-        taken = self._outbox.take(self._id, self._clock(), AT_ONCE)
+        now = self._clock()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY
+            for notice in self._outbox.expired(now):
+                self._resolve(notice)
+        taken = self._outbox.take(self._id, now, AT_ONCE)
         list(self._threads.map(self._deliver, taken))
         return len(taken)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from serve_apps.notifications.courier import Courier
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 0.1
+YIELDING = 10
+"""Niceness added to the courier's: a visitor is answered before somebody is told of the last one."""
+
 STUCK_SECONDS = 120.0
 """A round lasts at most one channel's timeouts; beyond this the courier is replaced."""
 
@@ -32,6 +36,7 @@ class CourierReplica:
 
     def __init__(self, build: Callable[[], Courier]) -> None:
         keep_to_loopback()
+        os.nice(YIELDING)
         self._courier = build()
         self._round_at = time.monotonic()
         self._ending = threading.Event()
