@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 10
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -34,7 +37,13 @@ def connect(url: str) -> Engine:
 
 
 def _sqlite(url: str) -> Engine:
+    """An engine whose writers queue at a lock of the kernel's.
+
+    SQLite's own waiting sleeps in steps up to 100 ms, which a frame would pay; a file lock wakes the next one at once.
+    """
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    file = engine.url.database
+    queue = Path(f"{file}-writers") if file and file != ":memory:" else None
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
@@ -47,7 +56,17 @@ def _sqlite(url: str) -> Engine:
         # A deferred transaction that turns into a writer fails at once when another writes; one that begins
         # as a writer waits its turn.
         reading = connection.get_execution_options().get("reading", False)
+        if queue and not reading:
+            descriptor = os.open(queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            connection.info["writer"] = descriptor
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "checkin")
+    def checkin(_: object, record: ConnectionPoolEntry) -> None:
+        descriptor = record.info.pop("writer", None)
+        if descriptor is not None:
+            os.close(descriptor)
 
     return engine
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -57,14 +58,14 @@ class LogChannel:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def send(self, notice_id: str, title: str, text: str) -> None:
-        """Raises NotDelivered."""
-        line = json.dumps({"notice": notice_id, "title": title, "text": text}) + "\n"
+    def send_all(self, notices: Iterable[tuple[str, str, str]]) -> None:
+        """Id, title and text of each; one sync for all of them. Raises NotDelivered."""
+        lines = [json.dumps({"notice": id_, "title": title, "text": text}) + "\n" for id_, title, text in notices]
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                file.write(line)
+                file.write("".join(lines))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

@@ -16,6 +16,7 @@ from serve_apps.notifications.rules import LOG, Rules, message
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8
+A_ROUND = 32
 LOOK_EVERY = timedelta(seconds=5)
 """How often a courier looks for notices whose courier has died."""
 
@@ -46,35 +47,53 @@ class Courier:
             self._look_at = now + LOOK_EVERY
             for notice in self._outbox.expired(now):
                 self._resolve(notice)
-        taken = self._outbox.take(self._id, now, AT_ONCE)
-        list(self._threads.map(self._deliver, taken))
+        taken = self._outbox.take(self._id, now, A_ROUND)
+        logged = [notice for notice in taken if self._is_logged(notice)]
+        self._write_down(logged)
+        list(self._threads.map(self._deliver, [notice for notice in taken if notice not in logged]))
         return len(taken)
+
+    def _write_down(self, logged: list[Notice]) -> None:
+        """All of a round at once: a busy door writes many."""
+        if not logged:
+            return
+        try:
+            self._log.send_all([(notice.id, *message(notice.event)) for notice in logged])
+        except NotDelivered as error:
+            for notice in logged:
+                self._refused(notice, error)
+        else:
+            self._outbox.delivered(logged, self._clock())
 
     def _deliver(self, notice: Notice) -> None:
         title, text = message(notice.event)
         try:
             self._channel(notice.recipient).send(notice.id, title, text)
         except NotDelivered as error:
-            state = self._outbox.refused(notice, str(error), self._clock())
-            log.warning("notice.%s id=%s recipient=%s: %s", state.value, notice.id, notice.recipient, error)
+            self._refused(notice, error)
         else:
-            self._outbox.delivered(notice, self._clock())
+            self._outbox.delivered([notice], self._clock())
             log.info("notice.delivered id=%s recipient=%s", notice.id, notice.recipient)
+
+    def _refused(self, notice: Notice, error: NotDelivered) -> None:
+        state = self._outbox.refused(notice, str(error), self._clock())
+        log.warning("notice.%s id=%s recipient=%s: %s", state.value, notice.id, notice.recipient, error)
 
     def _resolve(self, notice: Notice) -> None:
         """A courier died while it was sending this."""
         if notice.recipient == LOG and self._log.has(notice.id):
-            self._outbox.delivered(notice, self._clock())
+            self._outbox.delivered([notice], self._clock())
         elif notice.recipient == LOG or notice.recipient in self._rules().resend:
             self._outbox.refused(notice, "the courier died while it was sending", self._clock())
         else:
             self._outbox.hold(notice)
             log.error("notice.uncertain id=%s recipient=%s: not sent again", notice.id, notice.recipient)
 
+    def _is_logged(self, notice: Notice) -> bool:
+        return notice.recipient == LOG and LOG not in self._rules().urls
+
     def _channel(self, recipient: str) -> Channel:
         url = self._rules().urls.get(recipient)
         if url is not None:
             return self._apprise(url)
-        if recipient == LOG:
-            return self._log
         raise NotDelivered(f"{recipient} is no recipient in the notices file")

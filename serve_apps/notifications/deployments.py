@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ray import serve
 
 from serve_apps.loopback import keep_to_loopback
-from serve_apps.notifications.courier import Courier
+from serve_apps.notifications.courier import A_ROUND, Courier
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +56,11 @@ class CourierReplica:
     def _run(self) -> None:
         while not self._ending.is_set():
             try:
-                delivered = self._courier.round()
+                tried = self._courier.round()
             except Exception:
                 # The outermost loop: a database that is away must not end the courier.
                 log.exception("courier.round_failed")
-                delivered = 0
+                tried = 0
             self._round_at = time.monotonic()
-            if not delivered:
+            if tried < A_ROUND:  # a full round says that more are waiting
                 self._ending.wait(PAUSE_SECONDS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -87,15 +87,15 @@ class Outbox:
             events = {event.seq: event for event in events_by_seq(connection, [row.event_seq for row in rows])}
         return [Notice(row.id, row.recipient, row.attempts, events[row.event_seq]) for row in rows]
 
-    def delivered(self, notice: Notice, now: datetime) -> None:
-        """The channel took it."""
-        self._settle(notice, {"state": NoticeState.DELIVERED, "delivered_at": now, "last_error": None})
+    def delivered(self, taken: Sequence[Notice], now: datetime) -> None:
+        """The channel took them."""
+        self._settle(taken, {"state": NoticeState.DELIVERED, "delivered_at": now, "last_error": None})
 
     def refused(self, notice: Notice, reason: str, now: datetime) -> NoticeState:
         """The channel did not take it: later again, or failed after the last attempt."""
         state = NoticeState.FAILED if notice.attempts >= MOST_ATTEMPTS else NoticeState.PENDING
         due = now + delay_after(notice.attempts, self._jitter())
-        self._settle(notice, {"state": state, "due_at": due, "last_error": reason[:500]})
+        self._settle([notice], {"state": state, "due_at": due, "last_error": reason[:500]})
         return state
 
     def expired(self, now: datetime) -> list[Notice]:
@@ -108,7 +108,7 @@ class Outbox:
 
     def hold(self, notice: Notice) -> None:
         """Nobody can know whether it was delivered: leave it, for a person to see."""
-        self._settle(notice, {"state": NoticeState.UNCERTAIN, "last_error": "the courier died while it was sending"})
+        self._settle([notice], {"state": NoticeState.UNCERTAIN, "last_error": "the courier died while it was sending"})
 
     def count(self) -> dict[str, int]:
         """How many notices are in each state."""
@@ -122,15 +122,13 @@ class Outbox:
             due = sa.select(notices.c.id).where(notices.c.state == NoticeState.PENDING, notices.c.due_at <= now)
             return connection.execute(due.limit(1)).first() is not None
 
-    def _settle(self, notice: Notice, values: dict[str, object]) -> None:
+    def _settle(self, taken: Sequence[Notice], values: dict[str, object]) -> None:
         """Only the attempt that is under way may say how it ended: an older courier's word is too late."""
+        this_attempt = (
+            notices.c.id == sa.bindparam("notice"),
+            notices.c.attempts == sa.bindparam("attempt"),
+            notices.c.state == NoticeState.SENDING,
+        )
+        rows = [{"notice": notice.id, "attempt": notice.attempts} for notice in taken]
         with self._engine.begin() as connection:
-            connection.execute(
-                notices.update()
-                .where(
-                    notices.c.id == notice.id,
-                    notices.c.state == NoticeState.SENDING,
-                    notices.c.attempts == notice.attempts,
-                )
-                .values(values)
-            )
+            connection.execute(notices.update().where(*this_attempt).values(values), rows)

@@ -588,7 +588,7 @@ def test_the_word_of_a_courier_whose_lease_ended_is_too_late(house: Household) -
     house.outbox.refused(slow, "too late", NOW + 2 * LEASE)
 
     assert house.outbox.count() == {"sending": 1}
-    house.outbox.delivered(again, NOW + 2 * LEASE)
+    house.outbox.delivered([again], NOW + 2 * LEASE)
     assert house.outbox.count() == {"delivered": 1}
 
 
@@ -751,7 +751,7 @@ def test_a_notice_of_unknown_fate_goes_again_to_who_drops_repetitions(house: Hou
 def test_the_log_is_asked_whether_it_has_a_notice_of_unknown_fate(house: Household, was_written: bool) -> None:
     clock, notice = left_by_a_dead_courier(house, "log")
     if was_written:
-        LogChannel(house.folder / "notices.log").send(notice.id, "title", "text")
+        LogChannel(house.folder / "notices.log").send_all([(notice.id, "title", "text")])
     courier = a_courier(house, clock)
 
     courier.round()
