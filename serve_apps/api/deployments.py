@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from serve_apps.api.problems import RecognizerUnavailable
 from serve_apps.api.routing import choose
 from serve_apps.faces import Examined, Frame, Recognition, UndecodableImage
-from serve_apps.loopback import keep_to_loopback
+from serve_apps.replica import settle_in
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class GatewayReplica:
     """Serve changes the weights in place, through `user_config`."""
 
     def __init__(self, build: Callable[[Recognizers], ASGIApp]) -> None:
-        keep_to_loopback()
+        settle_in()
         self._build = build
         self._weights: dict[str, int] = {}
         self._handles: dict[str, Any] = {}

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from ray import serve
 
-from serve_apps.loopback import keep_to_loopback
 from serve_apps.notifications.courier import A_ROUND, Courier
+from serve_apps.replica import settle_in
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class CourierReplica:
     """One thread that delivers, again and again."""
 
     def __init__(self, build: Callable[[], Courier]) -> None:
-        keep_to_loopback()
+        settle_in()
         os.nice(YIELDING)
         self._courier = build()
         self._round_at = time.monotonic()

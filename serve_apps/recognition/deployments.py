@@ -10,8 +10,8 @@ from typing import TypeVar
 from ray import serve
 
 from serve_apps.faces import Examined, Recognition
-from serve_apps.loopback import keep_to_loopback
 from serve_apps.recognition.recognizer import Recognizer
+from serve_apps.replica import settle_in
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class RecognizerReplica:
 
     def __init__(self, build: Callable[[], Recognizer]) -> None:
         """`build` loads weights and gallery and warms up: a replica is ready only after that."""
-        keep_to_loopback()
+        settle_in()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._recognizer = self._thread.submit(build).result()
 

@@ -161,6 +161,9 @@ def failing(door: Any, error: Exception) -> Any:
     """A client of an application whose keys cannot be checked because of `error`."""
 
     class Broken:
+        def at_hand(self, _: str) -> bool:
+            return True
+
         def __call__(self, *_: object) -> None:
             raise error
 

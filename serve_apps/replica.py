@@ -1,0 +1,33 @@
+"""What every replica does first, in its constructor."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+LOOPBACK_ONLY = "DOORBELL_LOOPBACK_ONLY"
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter when another wants it. Python's 5 ms would be a tenth of the promise, each
+time a replica's event loop waits for its database or engine thread."""
+
+
+def settle_in() -> None:
+    """Call it before anything else is built."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    if os.environ.get(LOOPBACK_ONLY) == "1":
+        _keep_to_loopback()
+
+
+def _keep_to_loopback() -> None:
+    """Serve 2.60 binds a replica's gRPC server to every address and has no setting for that; it starts it later."""
+    from ray.serve._private import replica
+
+    module: Any = replica
+    add_port = module.add_port_to_grpc_server
+
+    def add_loopback_port(server: object, address: str) -> object:
+        return add_port(server, address.replace("[::]", "127.0.0.1"))
+
+    module.add_port_to_grpc_server = add_loopback_port
