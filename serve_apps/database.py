@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 10
@@ -22,20 +22,18 @@ class DatabaseError(Exception):
 
 
 def connect(url: str) -> Engine:
-    """An engine for `sqlite:///…` or `postgresql+psycopg://…`. Raises DatabaseError for another URL."""
+    """An engine for `sqlite:///…` or `postgresql://…`. Raises DatabaseError for another URL."""
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(url)
-        if parsed.get_backend_name() != "postgresql":
-            raise NoSuchModuleError(f"'{parsed.get_backend_name()}'")
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_pre_ping=True, pool_size=8, connect_args={"connect_timeout": 5})
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise DatabaseError(
-            f"the database URL is none that is known (sqlite:///FILE, postgresql://…): {error}"
-        ) from None
+    except ArgumentError as error:
+        raise DatabaseError(f"the database URL cannot be read: {error}") from None
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        return _sqlite(url)
+    if kind != "postgresql":
+        raise DatabaseError(f"the database URL is of the kind '{kind}'; give sqlite:///FILE or postgresql://…")
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(parsed, pool_pre_ping=True, pool_size=8, connect_args={"connect_timeout": 5})
 
 
 def _sqlite(url: str) -> Engine:
