@@ -23,6 +23,9 @@ from cluster.supervisor import PASSED_ON, end_descendants
 
 CONFIG = Path(__file__).parent.parent / "serve_apps" / "serve.yaml"
 START_SECONDS = 180.0
+SESSIONS_KEPT = 4
+"""How many starts' logs stay; Ray itself never removes any."""
+
 OBJECT_STORE_BYTES = 100 * 1024**2
 """Frames travel inside requests, so Ray's object store holds next to nothing."""
 
@@ -69,6 +72,9 @@ def _temp_folder(data: Path) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
         raise CannotStart(f"{folder} belongs to another user; remove it")
+    sessions = sorted(entry for entry in folder.glob("session_2*") if not entry.is_symlink())
+    for session in sessions[:-SESSIONS_KEPT]:
+        shutil.rmtree(session, ignore_errors=True)
     return folder
 
 

@@ -26,12 +26,12 @@ def connect(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise DatabaseError(f"the database URL cannot be read: {error}") from None
+        raise DatabaseError(f"the database URL is none that is known: {error}") from None
     kind = parsed.get_backend_name()
     if kind == "sqlite":
         return _sqlite(url)
     if kind != "postgresql":
-        raise DatabaseError(f"the database URL is of the kind '{kind}'; give sqlite:///FILE or postgresql://…")
+        raise DatabaseError(f"the database URL is none that is known ('{kind}'): give sqlite:///FILE or postgresql://…")
     parsed = parsed.set(drivername="postgresql+psycopg")
     return create_engine(parsed, pool_pre_ping=True, pool_size=8, connect_args={"connect_timeout": 5})
 

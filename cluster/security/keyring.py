@@ -7,7 +7,9 @@ has a database of its own, so that a backup of the data is never also a backup o
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 from threading import Lock
 
@@ -32,24 +34,19 @@ class KeyringError(Exception):
 
 def make_master_key(path: Path) -> None:
     """32 random bytes in a file that only its owner may read, unless it is there already. Raises KeyringError."""
+    if path.exists():
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name) as file:
+            file.write(os.urandom(32))
+            file.flush()
+            os.fsync(file.fileno())
+            # A link is made whole or not at all, and never over a key that another process has made meanwhile.
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
     except OSError as error:
-        raise _not_made(path, error) from error
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise _not_made(path, error) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(32))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _not_made(path: Path, error: OSError) -> KeyringError:
-    return KeyringError(f"{path}: the master key cannot be made: {error.strerror}")
+        raise KeyringError(f"{path}: the master key cannot be made: {error.strerror}") from error
 
 
 def master_key(path: Path) -> bytes:
