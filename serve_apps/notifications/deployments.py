@@ -15,7 +15,7 @@ from serve_apps.replica import settle_in
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.2
 YIELDING = 10
 """Niceness added to the courier's: a visitor is answered before somebody is told of the last one."""
 
