@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,11 +19,14 @@ import httpx
 import psutil
 import yaml
 
-from cluster.preflight import CannotStart, Ports, check_memory, check_ports, sole_owner
-from cluster.supervisor import PASSED_ON, end_descendants
+from cluster.preflight import CannotStart, Ports, check_memory, check_ports, free_port, sole_owner
+from cluster.supervisor import PASSED_ON, end_descendants, end_stale
 
 CONFIG = Path(__file__).parent.parent / "serve_apps" / "serve.yaml"
 START_SECONDS = 180.0
+HEADER_SECONDS = 15
+"""How long a sender may take for its headers: HAProxy waits an hour unless told otherwise."""
+
 SESSIONS_KEPT = 4
 """How many starts' logs stay; Ray itself never removes any."""
 
@@ -54,10 +58,11 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Itera
         check_ports(ports)
         temp = _temp_folder(data)
         os.environ.update(_environment(data, temp, ports))
+        end_stale(temp)
         stack.callback(shutil.rmtree, temp / "h", ignore_errors=True)
         stack.callback(end_descendants)
         say("starting Ray …")
-        stack.enter_context(_ray(temp, ports))
+        stack.enter_context(_ray(temp / "r", ports))
         say("deploying gateway, recognizer and courier …")
         _deploy(ports)
         url = f"http://127.0.0.1:{ports.http}"
@@ -68,11 +73,13 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Itera
 def _temp_folder(data: Path) -> Path:
     """Short, since a socket's path has at most 97 characters, and of our own, so that it meets no other user's."""
     name = hashlib.sha256(str(data).encode()).hexdigest()[:8]
-    folder = Path("/tmp") / f"db-{os.getuid()}-{name}"  # noqa: S108 made with 0700, and its owner is checked
+    folder = Path("/tmp") / f"db-{os.getuid()}-{name}"  # noqa: S108 made with 0700, and checked
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise CannotStart(f"{folder} belongs to another user; remove it")
-    sessions = sorted(entry for entry in folder.glob("session_2*") if not entry.is_symlink())
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise CannotStart(f"{folder} is not a folder of yours alone; remove it")
+    # Ray opens its folder to everybody; it lies inside this one, which stays closed.
+    sessions = sorted(entry for entry in (folder / "r").glob("session_2*") if not entry.is_symlink())
     for session in sessions[:-SESSIONS_KEPT]:
         shutil.rmtree(session, ignore_errors=True)
     return folder
@@ -104,6 +111,8 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.metrics),
         # Autoscaling hears of load every second instead of every ten.
@@ -117,9 +126,9 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
 def _token_file(data: Path) -> Path:
     """Ray's own would be readable by everybody."""
     path = data / "ray_token"
-    if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
+    if not path.exists() or not path.read_text():
+        path.touch(0o600)
+        path.write_text(secrets.token_hex(32))
     return path
 
 
@@ -132,7 +141,10 @@ def _haproxy_on_loopback(folder: Path, ports: Ports) -> Path:
     script.write_text(
         "#!/bin/sh\n"
         'for argument; do case "$argument" in *.cfg)\n'
-        f"  sed -i -E 's/bind \\*?:({ports.stats}|{ports.metrics})/bind 127.0.0.1:\\1/' \"$argument\" ;;\n"
+        f"  sed -i -E 's/bind \\*?:({ports.stats}|{ports.metrics})/bind 127.0.0.1:\\1/' \"$argument\"\n"
+        '  grep -q "timeout http-request" "$argument" || '
+        f"sed -i -E '0,/timeout client/s/^( *)(timeout client.*)/\\1\\2\\n\\1timeout http-request {HEADER_SECONDS}s/' "
+        '"$argument" ;;\n'
         f'esac; done\nexec "{get_haproxy_binary()}" "$@"\n'
     )
     script.chmod(0o700)

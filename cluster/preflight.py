@@ -40,15 +40,26 @@ class Ports:
 
 
 def check_ports(ports: Ports) -> None:
-    """Raises CannotStart for the first port that another program listens on."""
+    """Raises CannotStart for the first port that another program listens on, or that is given twice."""
+    if len(set(ports.named().values())) < len(ports.named()):
+        raise CannotStart("two of the ports are the same; give each its own")
     for option, port in ports.named().items():
         for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 a listener on either is in the way
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind((host, port))
+                except PermissionError:
+                    raise CannotStart(f"port {port} needs root; give a higher one with {option}") from None
                 except OSError:
                     raise CannotStart(f"port {port} is taken by another program; free it or give {option}") from None
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def check_memory(available: int | None = None) -> None:

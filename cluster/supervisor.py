@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 import psutil
@@ -27,8 +28,11 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 def inside() -> bool:
     """Whether this process is the inner one. Tells the kernel what to do when the outer one dies."""
-    if os.environ.pop(INSIDE, "") != str(os.getppid()):
+    marked = os.environ.pop(INSIDE, None)
+    if marked is None:
         return False
+    if marked != str(os.getppid()):
+        sys.exit(1)  # the outer process was killed before this one had begun
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     adopt_orphans()
     return True
@@ -58,14 +62,36 @@ def run_inside(arguments: Sequence[str]) -> int:
 def end_descendants() -> None:
     """End every process below this one, by its id, until none is left: a dying one may start another."""
     while below := psutil.Process().children(recursive=True):
-        for process in below:
-            with contextlib.suppress(psutil.Error):
-                process.terminate()
-        _, stubborn = psutil.wait_procs(below, timeout=GRACE_SECONDS)
-        for process in stubborn:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
+        _end(below)
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
+    for process in stubborn:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
+
+
+def end_stale(folder: Path) -> None:
+    """End this user's processes that work in `folder`: left when both processes of a run were killed at once."""
+    own = {os.getpid(), os.getppid()}
+    stale = [process for process in psutil.process_iter() if process.pid not in own and _works_in(process, str(folder))]
+    _end(stale)
+
+
+def _works_in(process: psutil.Process, folder: str) -> bool:
+    try:
+        if process.uids().real != os.getuid():
+            return False
+        return any(folder in part for part in process.cmdline()) or any(
+            file.path.startswith(f"{folder}/") for file in process.open_files()
+        )
+    except psutil.Error:
+        return False
 
 
 def _prctl(option: int, argument: int) -> None:

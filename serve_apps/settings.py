@@ -70,6 +70,8 @@ def load() -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         raise SettingsError(f"{PREFIX}{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}") from None
     folder = settings.folder
+    if set(str(folder)) & set("?#%"):
+        raise SettingsError(f"{PREFIX}DATA: {folder} has one of ? # % in it, which URLs give a meaning; rename it")
     defaults = {
         "database_url": f"sqlite:///{folder}/doorbell.db",
         "keyring_url": f"sqlite:///{folder}/keyring.db",
@@ -77,4 +79,7 @@ def load() -> Settings:
         "master_key_file": folder / "master.key",
     }
     unset = {name: value for name, value in defaults.items() if not getattr(settings, name)}
-    return settings.model_copy(update=unset)
+    settings = settings.model_copy(update=unset)
+    if settings.database_url == settings.keyring_url:
+        raise SettingsError(f"{PREFIX}KEYRING_URL must be another database than {PREFIX}DATABASE_URL")
+    return settings

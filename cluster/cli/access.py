@@ -45,6 +45,8 @@ def temporary_key(name: str, scopes: frozenset[Scope]) -> Iterator[str]:
 def client(url: str, scopes: frozenset[Scope]) -> Iterator[httpx.Client]:
     """A client with DOORBELL_API_KEY, or else with a temporary key. Raises NoAnswer."""
     given = os.environ.get("DOORBELL_API_KEY")
+    if given and not given.isascii():
+        raise NoAnswer("DOORBELL_API_KEY is no API key: it has letters that no key has")
     if given:
         with httpx.Client(base_url=url, headers={"X-API-Key": given}, timeout=30) as opened:
             yield opened

@@ -9,10 +9,14 @@ from cluster.cli.enroll import enroll
 from cluster.cli.up import migrate, up
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands under `doorbell`."""
+def app() -> typer.Typer:
+    """`doorbell` with its commands."""
+    app = typer.Typer(
+        help="The doorbell cluster.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
     app.command()(up)
     app.command()(enroll)
     app.command()(migrate)
     app.add_typer(keys.app, name="keys")
     app.add_typer(bench.app, name="bench")
+    return app

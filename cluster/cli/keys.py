@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from cluster.cli.access import key_store
 from cluster.security.api_keys import ApiKey, Scope
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
+LONGEST_NAME = 100
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -21,11 +23,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scope: Annotated[list[Scope], typer.Option(help="frames, people, events or admin; may be given several times.")],
-    days: Annotated[float | None, typer.Option(min=0.001, help="End by itself after so many days.")] = None,
+    days: Annotated[float | None, typer.Option(min=0.001, max=36500, help="End by itself after so many days.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this one time."""
     now = datetime.now(UTC)
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise typer.BadParameter(f"a name has 1 to {LONGEST_NAME} characters")
     key = key_store().create(name, frozenset(scope), now, now + timedelta(days=days) if days else None)
     print(json.dumps({"id": key.split("_")[1], "key": key}) if as_json else key)
 
@@ -37,9 +41,9 @@ def list_keys(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([_row(key) for key in keys]))
         return
-    table = Table("id", "name", "scopes", "created", "ends", "revoked")
+    table = Table(Column("id", no_wrap=True), "name", "scopes", "created", "ends", "revoked")
     for key in keys:
-        table.add_row(*(str(value or "") for value in _row(key).values()))
+        table.add_row(*(escape(value or "") for value in _row(key).values()))
     Console().print(table)
 
 

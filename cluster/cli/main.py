@@ -6,33 +6,47 @@ answer is no.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
-import typer
-
-app = typer.Typer(
-    help="The doorbell cluster.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    os.umask(0o077)  # what is made here holds keys and names
     try:
-        # The commands are imported here so that a library that is not installed is one clear line too.
-        from cluster.cli import commands
-        from cluster.cli.expected import EXPECTED
-
-        commands.register(app)
-        status = app(args=arguments, prog_name="doorbell", standalone_mode=False)
+        sys.exit(_run(arguments))
     except ModuleNotFoundError as error:
         sys.exit(_complaint(f"the Python module '{error.name}' is missing; run 'make install'"))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    # Imported here, so that a library that is not installed is one clear line too.
+    import typer
+    from sqlalchemy.exc import DBAPIError
+
+    from cluster.cli import commands
+    from cluster.cli.expected import EXPECTED
+
+    try:
+        return commands.app()(args=arguments, prog_name="doorbell", standalone_mode=False) or 0
     except typer.TyperException as error:
         said = " ".join(error.format_message().split()).rstrip(".")
-        sys.exit(_complaint(f"{said}; see doorbell --help"))
+        context = getattr(error, "ctx", None)
+        if not said and context is not None:
+            print(context.get_help())
+            return 2
+        return _complaint(f"{said}; see doorbell --help")
     except EXPECTED as error:
-        sys.exit(_complaint(" ".join(str(error).split())))
-    sys.exit(status or 0)
+        return _complaint(" ".join(str(error).split()))
+    except DBAPIError as error:
+        return _complaint(f"the database refused: {' '.join(str(error.orig).split())}")
+    except OSError as error:
+        return _complaint(f"{error.filename or 'the system'}: {error.strerror or error}")
 
 
 def _complaint(line: str) -> int:

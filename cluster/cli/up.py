@@ -34,10 +34,10 @@ class _Stopped(Exception):
 def up(
     samples: Annotated[bool, typer.Option(help="Enrol the sample people and post the sample frames.")] = False,
     once: Annotated[bool, typer.Option(help="End after the samples; status 0 only if every verdict is right.")] = False,
-    port: Annotated[int, typer.Option(help="Of the API.")] = DEFAULT.http,
-    dashboard_port: Annotated[int, typer.Option(help="Of Ray's dashboard.")] = DEFAULT.dashboard,
-    stats_port: Annotated[int, typer.Option(help="Of HAProxy's statistics.")] = DEFAULT.stats,
-    metrics_port: Annotated[int, typer.Option(help="Of HAProxy's metrics.")] = DEFAULT.metrics,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the API.")] = DEFAULT.http,
+    dashboard_port: Annotated[int, typer.Option(min=1, max=65535, help="Of Ray's dashboard.")] = DEFAULT.dashboard,
+    stats_port: Annotated[int, typer.Option(min=1, max=65535, help="Of HAProxy's statistics.")] = DEFAULT.stats,
+    metrics_port: Annotated[int, typer.Option(min=1, max=65535, help="Of HAProxy's metrics.")] = DEFAULT.metrics,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> int:
     """Start Ray, Serve and the application on loopback and serve until Ctrl-C."""
@@ -45,7 +45,7 @@ def up(
         return supervisor.run_inside(["-m", "cluster.cli.main", *sys.argv[1:]])
     settings = load()
     ports = Ports(port, dashboard_port, stats_port, metrics_port)
-    status = 0
+    status = 1 if once else 0
     with stoppable():
         try:
             _show_first_key(prepare(settings), as_json)

@@ -77,11 +77,11 @@ def admit_image(content: bytes, limits: AdmissionLimits) -> None:
         raise Problem(
             415, "unsupported-image", "the content is no JPEG, PNG or WebP image, whatever its name or header says"
         )
+    if not whole(content):
+        raise Problem(422, "truncated-image", "the image ends too early")
     width, height = _size(content)
     if width * height > limits.pixels:
         raise Problem(422, "too-many-pixels", f"{width} x {height} pixels; at most {limits.pixels} are accepted")
-    if not whole(content):
-        raise Problem(422, "truncated-image", "the image ends too early")
 
 
 _START_OF_SCAN = 0xDA

@@ -19,7 +19,7 @@ from serve_apps.replica import settle_in
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 TRIES = 3
 """A replica that dies takes its requests with it; recognising again is harmless, so another replica is asked."""
 

@@ -9,7 +9,7 @@ import math
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from cluster.security.api_keys import Scope
 from serve_apps.api.auth import needs
@@ -23,7 +23,17 @@ from serve_apps.gallery.person import EnrolledFace
 T = TypeVar("T")
 
 NAME = r"^[^\x00-\x1f\x7f]{1,100}$"
-Name = Annotated[str, Path(pattern=NAME)]
+
+
+def _no_dots(name: str | None) -> str | None:
+    if name is not None and {".", ".."} & set(name.split("/")):
+        # A client folds them away, and DELETE /subjects/. would be DELETE /subjects: everybody.
+        raise ValueError("a name may not be or contain the path segments . and ..")
+    return name
+
+
+NoDots = AfterValidator(_no_dots)
+Name = Annotated[str, Path(pattern=NAME), NoDots]
 EnrolledStanding = Literal[Standing.KNOWN, Standing.BLACKLISTED]
 
 router = APIRouter(prefix="/api/v1/recognition", tags=["people"], dependencies=[Depends(needs(Scope.PEOPLE))])
@@ -32,7 +42,7 @@ router = APIRouter(prefix="/api/v1/recognition", tags=["people"], dependencies=[
 class SubjectIn(BaseModel):
     """A subject's name and standing."""
 
-    subject: Annotated[str, Field(pattern=NAME)]
+    subject: Annotated[str, Field(pattern=NAME), NoDots]
     standing: EnrolledStanding | None = None
 
 
@@ -99,7 +109,7 @@ async def remove_subject(request: Request, subject: Name) -> dict[str, str]:
 @router.get("/faces", responses=problems())
 async def list_faces(
     request: Request,
-    subject: Annotated[str | None, Query(pattern=NAME)] = None,
+    subject: Annotated[str | None, Query(pattern=NAME), NoDots] = None,
     page: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     size: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> dict[str, Any]:
@@ -118,7 +128,7 @@ async def list_faces(
 @router.post("/faces", status_code=201, openapi_extra=PHOTO_BODY, responses=problems(400, 408, 409, 413, 415, 429))
 async def add_face(
     request: Request,
-    subject: Annotated[str, Query(pattern=NAME)],
+    subject: Annotated[str, Query(pattern=NAME), NoDots],
     standing: EnrolledStanding | None = None,
     similar: Annotated[bool, Query(description="Accept a face that looks like somebody else's.")] = False,
     det_prob_threshold: Annotated[float, Query(ge=0, le=1)] = 0.0,
@@ -133,7 +143,7 @@ async def add_face(
 
 
 @router.delete("/faces", responses=problems(404))
-async def remove_faces(request: Request, subject: Annotated[str, Query(pattern=NAME)]) -> dict[str, int]:
+async def remove_faces(request: Request, subject: Annotated[str, Query(pattern=NAME), NoDots]) -> dict[str, int]:
     """Forget all faces of a subject; the subject stays."""
     parts = parts_of(request)
     await off_loop(parts, parts.gallery.person, subject)

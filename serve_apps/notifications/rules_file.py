@@ -12,6 +12,7 @@ rules:
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from serve_apps.faces import Verdict
 from serve_apps.notifications.rules import LOG, Rule, Rules
+
+log = logging.getLogger(__name__)
 
 
 class NoticesFileError(Exception):
@@ -114,6 +117,7 @@ class WatchedRules:
                 self._rules, self.problem = load(self._path), None
             except NoticesFileError as error:
                 self.problem = str(error)
+                log.error("notices.file_wrong, the rules before it stay in force: %s", error)
         return self._rules
 
     def _stamped(self) -> tuple[int, int] | None:

@@ -73,3 +73,34 @@ def test_a_damaged_notices_file_is_one_clear_line_without_its_secrets(tmp_path: 
     said = complaint(doorbell(tmp_path, "up", DOORBELL_NOTICES_FILE=str(notices)))
     assert "rule" in said
     assert "secret-token" not in said
+
+
+@pytest.mark.parametrize("port", ["99999", "-5", "x"])
+def test_an_impossible_port_is_one_clear_line(tmp_path: Path, port: str) -> None:
+    assert "--port" in complaint(doorbell(tmp_path, "up", "--port", port))
+
+
+def test_two_equal_ports_are_one_clear_line(tmp_path: Path) -> None:
+    assert "the same" in complaint(doorbell(tmp_path, "up", "--port", "18999", "--stats-port", "18999"))
+
+
+@pytest.mark.parametrize("folder", ["/proc/nowhere", "/etc/passwd", "/tmp/" + "x" * 300, "/tmp/a?b"])
+def test_an_impossible_data_folder_is_one_clear_line(folder: str) -> None:
+    complaint(doorbell(Path(folder), "up"))
+
+
+def test_a_keyring_in_the_database_it_protects_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/one.db"
+    said = complaint(doorbell(tmp_path, "keys", "list", DOORBELL_DATABASE_URL=url, DOORBELL_KEYRING_URL=url))
+    assert "another database" in said
+
+
+def test_a_key_with_brackets_in_its_name_can_be_listed_with_its_whole_id(tmp_path: Path) -> None:
+    key = doorbell(tmp_path, "keys", "create", "[/x]", "--scope", "frames").stdout.strip()
+    assert key.split("_")[1] in doorbell(tmp_path, "keys", "list", COLUMNS="80").stdout
+
+
+def test_what_is_made_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    doorbell(tmp_path, "keys", "list")
+    assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}

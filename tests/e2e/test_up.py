@@ -74,6 +74,16 @@ def test_a_second_start_finds_people_keys_and_events_again(data: Path) -> None:
     assert events.last_seq() == before + len(FRAMES)
 
 
+def test_once_interrupted_before_a_verdict_is_no_success(data: Path) -> None:
+    environment = os.environ | {"DOORBELL_DATA": str(data)}
+    with subprocess.Popen(arguments("--once"), env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "starting Ray" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+    assert process.returncode != 0
+    assert left_of(data) == []
+
+
 def test_a_wrong_verdict_is_a_failure(data: Path) -> None:
     os.environ["DOORBELL_MATCH_THRESHOLD"] = "0.01"
     try:
@@ -117,6 +127,18 @@ def test_no_process_survives(started: subprocess.Popen[str], how: str) -> None:
     else:
         (inner if how == "the launcher killed" else outer).kill()
     assert gone([outer, *below])
+
+
+def test_what_is_left_when_both_watchers_are_killed_at_once_ends_at_the_next_start(
+    started: subprocess.Popen[str], data: Path
+) -> None:
+    outer = psutil.Process(started.pid)
+    below = outer.children(recursive=True)
+    inner = outer.children()[0]
+    outer.kill()
+    inner.kill()
+    assert up(data, "--once").returncode == 0
+    assert gone(below)
 
 
 def test_a_data_folder_in_use_is_one_clear_line(started: subprocess.Popen[str], data: Path) -> None:

@@ -82,6 +82,24 @@ def test_events_are_streamed_as_they_happen(household, frames):
     assert json.loads(data.removeprefix("data: "))["id"] == answer["id"]
 
 
+def test_a_stream_outlives_half_a_minute_of_silence(household, frames):
+    with household.client() as api, api.stream("GET", "/api/v1/events/stream", params={"camera": "attic"}) as stream:
+        lines = stream.iter_lines()
+        silent_since = time.monotonic()
+        while time.monotonic() - silent_since < 33:
+            next(lines)
+        with household.client() as other:
+            post(other, frames["resident"], camera="attic")
+        assert any(line.startswith("data: ") for line in lines)
+
+
+def test_a_name_that_a_client_would_fold_away_is_refused(household):
+    with household.client() as api:
+        for name in (".", "..", "a/../b"):
+            assert api.post("/api/v1/recognition/subjects", json={"subject": name}).status_code == 422
+            assert api.post("/api/v1/recognition/faces", params={"subject": name}, content=b"").status_code == 422
+
+
 def test_enrolling_from_the_command_line_takes_or_refuses_each_photograph_with_its_reason(household, tmp_path):
     text = tmp_path / "text.jpg"
     text.write_text("not a photograph")
