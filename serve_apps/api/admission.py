@@ -77,11 +77,14 @@ def admit_image(content: bytes, limits: AdmissionLimits) -> None:
         raise Problem(
             415, "unsupported-image", "the content is no JPEG, PNG or WebP image, whatever its name or header says"
         )
-    if not whole(content):
-        raise Problem(422, "truncated-image", "the image ends too early")
+    truncated = Problem(422, "truncated-image", "the image ends too early")
+    if whole is _whole_webp and not whole(content):
+        raise truncated  # Pillow cannot read the header of a WebP that is cut short
     width, height = _size(content)
     if width * height > limits.pixels:
         raise Problem(422, "too-many-pixels", f"{width} x {height} pixels; at most {limits.pixels} are accepted")
+    if not whole(content):
+        raise truncated
 
 
 _START_OF_SCAN = 0xDA

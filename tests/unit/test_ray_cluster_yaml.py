@@ -200,7 +200,7 @@ def misspell(key: str) -> Callable[[dict[str, Any]], None]:
     ("place", "key"),
     [
         (lambda config: config, "proxy_location"),
-        (lambda config: config["http_options"], "request_timeout_s"),
+        (lambda config: config["http_options"], "port"),
         (lambda config: config["logging_config"], "encoding"),
         (lambda config: config["applications"][0], "route_prefix"),
         (lambda config: config["applications"][1]["deployments"][0], "user_config"),
