@@ -76,8 +76,11 @@ def _temp_folder(data: Path) -> Path:
     folder = Path("/tmp") / f"db-{os.getuid()}-{name}"  # noqa: S108 made with 0700, and checked
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise CannotStart(f"{folder} is not a folder of yours alone; remove it")
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise CannotStart(f"{folder} is not a folder of yours; remove it")
+    if found.st_mode & 0o077:  # others could have put something in it
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
     # Ray opens its folder to everybody; it lies inside this one, which stays closed.
     sessions = sorted(entry for entry in (folder / "r").glob("session_2*") if not entry.is_symlink())
     for session in sessions[:-SESSIONS_KEPT]:
