@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from cluster import supervisor
 from cluster.cli.access import temporary_key
 from cluster.cli.up import prepare, stoppable
 from cluster.launcher import local_cluster
-from cluster.preflight import Ports
+from cluster.preflight import Ports, free_port
 from cluster.sample_run import enrol_samples
 from cluster.security.api_keys import Scope
 from serve_apps.settings import load
@@ -93,11 +92,10 @@ def _cluster_of_its_own() -> Iterator[tuple[str, str]]:
 
 def free_ports() -> Ports:
     """Ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(4)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return Ports(*(each.getsockname()[1] for each in sockets))
+    ports: set[int] = set()
+    while len(ports) < 4:
+        ports.add(free_port())
+    return Ports(*ports)
 
 
 def _service_table(report: dict[str, Any]) -> Table:

@@ -101,7 +101,7 @@ def started(data: Path) -> Iterator[subprocess.Popen[str]]:
         arguments(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout is not None
-    assert "ready" in process.stdout.readline()
+    assert any("ready" in line for line in process.stdout)
     yield process
     process.kill()
     process.wait()
@@ -137,7 +137,8 @@ def test_what_is_left_when_both_watchers_are_killed_at_once_ends_at_the_next_sta
     inner = outer.children()[0]
     outer.kill()
     inner.kill()
-    assert up(data, "--once").returncode == 0
+    done = up(data, "--once")
+    assert done.returncode == 0, done.stderr
     assert gone(below)
 
 
