@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 LEAST_MEMORY = 2 * 1024**3
-"""Bytes. Ray's own processes take 900 MB, a recognizer replica 200 MB, gateway and courier 150 MB each."""
+"""Bytes. A recognizer replica holds 340 MB, gateway and courier 250 MB each, Ray the rest; much of it is shared."""
 
 
 class CannotStart(Exception):

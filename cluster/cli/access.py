@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from cluster.security.api_keys import KeyStore, Scope
+from cluster.security.api_keys import KeyStore, Scope, id_of
 from serve_apps.database import connect, migrate
 from serve_apps.settings import load
 
@@ -38,7 +38,7 @@ def temporary_key(name: str, scopes: frozenset[Scope]) -> Iterator[str]:
     try:
         yield key
     finally:
-        store.revoke(key.split("_")[1], datetime.now(UTC))
+        store.revoke(id_of(key), datetime.now(UTC))
 
 
 @contextmanager

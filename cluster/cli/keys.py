@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from cluster.cli.access import key_store
-from cluster.security.api_keys import ApiKey, Scope
+from cluster.security.api_keys import ApiKey, Scope, id_of
 
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 LONGEST_NAME = 100
@@ -31,7 +31,7 @@ def create(
     if not 0 < len(name) <= LONGEST_NAME:
         raise typer.BadParameter(f"a name has 1 to {LONGEST_NAME} characters")
     key = key_store().create(name, frozenset(scope), now, now + timedelta(days=days) if days else None)
-    print(json.dumps({"id": key.split("_")[1], "key": key}) if as_json else key)
+    print(json.dumps({"id": id_of(key), "key": key}) if as_json else key)
 
 
 @app.command("list")

@@ -48,6 +48,11 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+def id_of(key: str) -> str:
+    """The id inside a key that `KeyStore.create` returned."""
+    return key.split("_")[1]
+
+
 class UnknownKey(Exception):
     """No key has this id."""
 
