@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.cli.bench import free_ports
+from cluster.cli.bench.own_cluster import free_ports
 from samples.frames import FRAMES
 
 

@@ -19,7 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from cluster.cli.bench import free_ports
+from cluster.cli.bench.own_cluster import free_ports
 from cluster.preflight import Ports
 from samples.frames import FRAMES
 

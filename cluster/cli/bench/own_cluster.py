@@ -1,0 +1,49 @@
+"""A cluster that a measurement has to itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from cluster.cli.access import temporary_key
+from cluster.cli.up import prepare
+from cluster.launcher import local_cluster
+from cluster.preflight import Ports, free_port
+from cluster.sample_run import enrol_samples
+from cluster.security.api_keys import Scope
+from serve_apps.settings import load
+
+
+@contextlib.contextmanager
+def cluster_of_its_own() -> Iterator[tuple[str, str]]:
+    """Address and key of a cluster with the sample people, on the data folder's disk; gone afterwards."""
+    weights = load().weights_folder
+    weights.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=weights.parent) as folder:
+        Path(folder, "weights").symlink_to(weights)
+        for name in [name for name in os.environ if name.endswith(("_URL", "_FILE")) and name.startswith("DOORBELL_")]:
+            del os.environ[name]
+        os.environ["DOORBELL_DATA"] = folder
+        settings = load()
+        prepare(settings)
+        say = Console(stderr=True).print
+        with (
+            local_cluster(settings.folder, free_ports(), say) as url,
+            temporary_key("bench", frozenset({Scope.FRAMES, Scope.PEOPLE})) as key,
+        ):
+            enrol_samples(url, key)
+            say("measuring …")
+            yield url, key
+
+
+def free_ports() -> Ports:
+    """Ports that nobody listens on."""
+    ports: set[int] = set()
+    while len(ports) < 4:
+        ports.add(free_port())
+    return Ports(*ports)
