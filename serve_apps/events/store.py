@@ -58,10 +58,13 @@ class EventStore:
             return next(iter(_events(connection, sa.select(events).where(events.c.id == event_id))), None)
 
 
+# A frame pays for each statement that is built anew; these are built, and compiled, once.
 _BEFORE = sa.select(
     sa.select(events.c.seq).where(events.c.frame_id == sa.bindparam("frame_id")).scalar_subquery(),
     sa.select(sa.func.max(gallery_changes.c.seq)).scalar_subquery(),
 )
+_INSERT = events.insert().returning(events.c.seq)
+_INSERT_PERSON = event_people.insert()
 
 
 def same_frame(connection: Connection, frame: Frame) -> Event | None:
@@ -95,12 +98,11 @@ def insert(connection: Connection, frame: Frame, recognition: Recognition) -> Ev
         "release": recognition.release,
     }
     kept = {"faces": [_row_of(face) for face in faces]}
-    seq = connection.scalar(events.insert().values(row | kept).returning(events.c.seq))
+    seq = connection.execute(_INSERT, row | kept).scalar_one()
     if enrolled:
-        rows = [{"event_seq": seq, "person_id": person_id} for person_id in enrolled]
-        connection.execute(event_people.insert(), rows)
+        connection.execute(_INSERT_PERSON, [{"event_seq": seq, "person_id": person_id} for person_id in enrolled])
     names = {person.id: person.name for person in enrolled.values()}
-    return Event(seq=int(seq or 0), faces=faces, names=names, **row)
+    return Event(seq=seq, faces=faces, names=names, **row)
 
 
 def events_by_seq(connection: Connection, seqs: Sequence[int]) -> list[Event]:

@@ -178,6 +178,7 @@ class Gallery:
 
 
 _PERSON = sa.select(people.c.id, people.c.name, people.c.standing, people.c.created_at)
+_PEOPLE_BY_ID = _PERSON.where(people.c.id.in_(sa.bindparam("ids", expanding=True)))
 _FACE = sa.select(
     gallery_faces.c.id, people.c.id, people.c.name, gallery_faces.c.quality, gallery_faces.c.created_at
 ).join_from(gallery_faces, people)
@@ -197,7 +198,7 @@ def people_by_id(connection: Connection, ids: set[str]) -> dict[str, Person]:
     """Those of these persons that exist, as this transaction sees them."""
     if not ids:
         return {}
-    return {row.id: Person(*row) for row in connection.execute(_PERSON.where(people.c.id.in_(ids)))}
+    return {row.id: Person(*row) for row in connection.execute(_PEOPLE_BY_ID, {"ids": list(ids)})}
 
 
 def _person(connection: Connection, name: str) -> Person:

@@ -30,6 +30,8 @@ MOST_ATTEMPTS = 15
 FIRST_DELAY = 2.0
 LONGEST_DELAY = 3600.0
 
+_INSERT = notices.insert()
+
 
 class NoticeState(StrEnum):
     """Where a notice is on its way."""
@@ -56,7 +58,7 @@ def add(connection: Connection, event: Event, recipients: tuple[str, ...], now: 
     if recipients:
         common = {"event_seq": event.seq, "state": NoticeState.PENDING, "attempts": 0, "due_at": now}
         rows = [common | {"id": str(uuid.uuid4()), "recipient": name} for name in recipients]
-        connection.execute(notices.insert(), rows)
+        connection.execute(_INSERT, rows)
 
 
 def delay_after(attempts: int, jitter: float) -> timedelta:

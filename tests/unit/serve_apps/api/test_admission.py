@@ -67,6 +67,16 @@ def test_the_end_of_an_embedded_thumbnail_is_not_the_end_of_the_jpeg(progressive
     assert refused(content[:-200]) == (422, "truncated-image")
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_pixels_counted_are_those_of_the_picture_not_of_its_thumbnail(progressive: bool) -> None:
+    thumbnail = encoded(SMALL.resize((16, 12)), "JPEG")
+    exif = b"Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00" + thumbnail
+    content = encoded(SMALL, "JPEG", exif=exif, progressive=progressive)
+
+    admit_image(content, AdmissionLimits(pixels=160 * 120))
+    assert refused(content, AdmissionLimits(pixels=160 * 120 - 1)) == (422, "too-many-pixels")
+
+
 def test_padding_before_a_marker_is_part_of_a_jpeg() -> None:
     content = encoded(SMALL, "JPEG")
 
