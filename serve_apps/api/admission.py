@@ -115,8 +115,11 @@ def _size(content: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int]:
-    """Width and height from the frame header (ITU T.81, B.2.2): every frame of a door's pays for this, and Pillow, which
-    reads the metadata as well, takes five times as long. A second picture behind a telephone's JPEG is ignored."""
+    """Width and height from the frame header (ITU T.81, B.2.2).
+
+    Every frame of a door's pays for this, and Pillow, which reads the metadata as well, takes five times as long.
+    A second picture behind a telephone's JPEG is ignored.
+    """
     for marker, at in _jpeg_segments(content):
         if marker in _FRAME_HEADERS and at + 9 <= len(content):
             height, width = struct.unpack_from(">HH", content, at + 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ray import serve
@@ -54,7 +54,7 @@ class GatewayReplica:
         settle_in()
         self._build = build
         self._weights: dict[str, int] = {}
-        self._handles: dict[str, Any] = {}
+        self._handles: dict[tuple[str, str], Any] = {}
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take new weights. Raises ValueError when none is left."""
@@ -80,7 +80,7 @@ class GatewayReplica:
         for name, weight in self._weights.items():
             if weight > 0:
                 try:
-                    await asyncio.wait_for(self._handle(name).ready.remote(), 3.0)
+                    await asyncio.wait_for(self._handle(name, "ready").remote(), 3.0)
                 except (RayError, RayServeException, TimeoutError):
                     return f"the recognizer {name} does not answer"
         return None
@@ -89,16 +89,26 @@ class GatewayReplica:
         name = choose(self._weights, camera_id)
         for attempt in range(1, TRIES + 1):
             try:
-                call: Awaitable[Any] = getattr(self._handle(name), method).remote(*arguments)
-                return await asyncio.wait_for(call, ANSWER_SECONDS)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await self._handle(name, method).remote(*arguments)
             except UndecodableImage as error:
                 raise UndecodableImage(str(error)) from None
             except (RayError, RayServeException, TimeoutError) as error:
                 log.warning("recognizer.no_answer name=%s attempt=%d: %s", name, attempt, type(error).__name__)
-                self._handles.pop(name, None)
+                self._handles.pop((name, method), None)
         raise RecognizerUnavailable(name)
 
-    def _handle(self, name: str) -> Any:
-        if name not in self._handles:
-            self._handles[name] = serve.get_app_handle(name).options(_by_reference=False)
-        return self._handles[name]
+    def _handle(self, name: str, method: str) -> Any:
+        """Serve makes a new handle for each option and each method's name, so the finished ones are kept.
+
+        By value, since a frame is smaller than what a reference to it costs, and pickled by the interpreter's own
+        pickle, since what travels are bytes and dataclasses.
+        """
+        if (name, method) not in self._handles:
+            self._handles[name, method] = serve.get_app_handle(name).options(
+                method_name=method,
+                _by_reference=False,
+                request_serialization="pickle",
+                response_serialization="pickle",
+            )
+        return self._handles[name, method]
