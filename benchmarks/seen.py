@@ -20,7 +20,7 @@ from pathlib import Path
 
 import face_recognition
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from benchmarks.figures import Seen
 from benchmarks.pairs import BadPairs, Pairs, WorkersEnded
@@ -117,11 +117,21 @@ def _engine(weights_folder: Path, long_side: int) -> YunetDlib:
 def _check(path: Path, place: str, line: int) -> None:
     at = f"{place}, line {line}" if line else place
     try:
-        with Image.open(path) as opened:
+        with _whole_pictures_only(), Image.open(path) as opened:
             opened.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         said = str(error) if isinstance(error, OSError) and error.errno is None else type(error).__name__
         raise BadPairs(f"{at}: {path} cannot be decoded: {said}") from None
+
+
+@contextmanager
+def _whole_pictures_only() -> Iterator[None]:
+    """face_recognition tells Pillow, for the whole process, to fill what is missing of a picture with grey."""
+    told, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = told
 
 
 Run = Callable[[Callable[[Path], BothSeen], list[Path]], Iterable[BothSeen]]

@@ -92,7 +92,7 @@ def best_threshold(distances: Distances, same: Labels) -> float:
     best = np.flatnonzero(right == right.max())
     cut = int(best[np.argmax(gaps[best])])
     if cut == 0:
-        return float(values[0] / 2)
+        return float(np.nextafter(values[0], -np.inf))
     return float((edges[cut] + edges[cut + 1]) / 2)
 
 

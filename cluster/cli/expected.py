@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.calibration import CannotCalibrate
 from benchmarks.pairs import AccuracyError
 from cluster.cli.access import NoAnswer
 from cluster.preflight import CannotStart
@@ -16,6 +17,7 @@ from serve_apps.settings import SettingsError
 
 EXPECTED = (
     AccuracyError,
+    CannotCalibrate,
     NoAnswer,
     CannotStart,
     UnknownKey,
