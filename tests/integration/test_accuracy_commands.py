@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from PIL import Image
 from benchmarks import seen
 from benchmarks.pairs import Pair, Pairs
 from benchmarks.seen import look
+from cluster.cli.main import main
 from cluster.security.keyring import make_master_key
 from samples.frames import PHOTOS
 from serve_apps.app import SPACE, build_gallery
@@ -35,6 +38,21 @@ def doorbell(data: Path, *arguments: str | Path, **environment: str) -> subproce
     command = [sys.executable, "-m", "cluster.cli.main", *map(str, arguments)]
     variables = os.environ | {"DOORBELL_DATA": str(data)} | environment
     return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+
+
+def in_this_process(data: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same without the seconds that a process needs to import Ray."""
+    out, err, umask = io.StringIO(), io.StringIO(), os.umask(0o077)
+    with pytest.MonkeyPatch.context() as variables, redirect_stdout(out), redirect_stderr(err):
+        for name, value in {"DOORBELL_DATA": str(data), **environment}.items():
+            variables.setenv(name, value)
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            return subprocess.CompletedProcess(arguments, int(ended.code or 0), out.getvalue(), err.getvalue())
+        finally:
+            os.umask(umask)
+    raise AssertionError("the command line ends by SystemExit")
 
 
 def fields(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -109,7 +127,7 @@ def test_lfws_layout_is_measured_with_its_own_folds(data: Path, small: Path, tmp
         "2\t1\nresident\t1\t2\nresident\t1\tbarred\t1\nbarred\t1\t2\nresident\t2\tbarred\t2\n"
     )
 
-    found = fields(doorbell(data, "bench", "accuracy", "--lfw", tmp_path, "--json"))
+    found = fields(in_this_process(data, "bench", "accuracy", "--lfw", str(tmp_path), "--json"))
 
     assert found["folds"] == "the 2 folds of the list"
     assert found["ours"]["accuracy"] is not None
@@ -126,7 +144,7 @@ def test_lfws_layout_is_measured_with_its_own_folds(data: Path, small: Path, tmp
     ],
 )
 def test_what_is_wrong_is_one_line_and_status_2(data: Path, options: tuple[str, ...], said: str) -> None:
-    done = doorbell(data, "bench", "accuracy", *options)
+    done = in_this_process(data, "bench", "accuracy", *options)
 
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
@@ -166,7 +184,7 @@ def test_a_small_gallery_is_calibrated(data: Path) -> None:
 
 
 def test_the_two_settings_are_printed_and_the_present_ones_judged(data: Path) -> None:
-    done = doorbell(data, "calibrate", DOORBELL_MATCH_THRESHOLD="0.3")
+    done = in_this_process(data, "calibrate", DOORBELL_MATCH_THRESHOLD="0.3")
 
     assert done.returncode == 0
     assert done.stdout.splitlines()[-2].startswith("DOORBELL_MATCH_THRESHOLD=0.")
@@ -179,11 +197,11 @@ def test_a_gallery_of_one_or_of_nobody_or_of_another_key_is_one_line_and_status_
 ) -> None:
     monkeypatch.setenv("DOORBELL_DATA", str(tmp_path))
     enrol(engine, {})
-    nobody = doorbell(tmp_path, "calibrate")
+    nobody = in_this_process(tmp_path, "calibrate")
     enrol(engine, {"resident": FOUR["resident"]})
-    one = doorbell(tmp_path, "calibrate")
-    keyless = doorbell(tmp_path / "new", "calibrate")
-    other_key = doorbell(data, "calibrate", DOORBELL_MASTER_KEY_FILE=str(tmp_path / "master.key"))
+    one = in_this_process(tmp_path, "calibrate")
+    keyless = in_this_process(tmp_path / "new", "calibrate")
+    other_key = in_this_process(data, "calibrate", DOORBELL_MASTER_KEY_FILE=str(tmp_path / "master.key"))
 
     assert [done.returncode for done in (nobody, one, keyless, other_key)] == [2, 2, 2, 2]
     assert [len(done.stderr.splitlines()) for done in (nobody, one, keyless, other_key)] == [1, 1, 1, 1]
@@ -199,7 +217,7 @@ def test_somebody_enrolled_twice_is_named_with_status_1(
     monkeypatch.setenv("DOORBELL_DATA", str(tmp_path))
     enrol(engine, {"Ada": FOUR["resident"], "Ada again": FOUR["resident"]})
 
-    done = doorbell(tmp_path, "calibrate")
+    done = in_this_process(tmp_path, "calibrate")
 
     assert done.returncode == 1
     assert "Ada and Ada again, 0.000" in done.stdout
