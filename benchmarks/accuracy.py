@@ -14,10 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import verification
-from benchmarks.figures import RATES, Figures, Seen, SideReport, side_report
+from benchmarks.figures import RATES, Figures, SideReport, side_report
 from benchmarks.machine import machine
 from benchmarks.pairs import Pairs
-from benchmarks.seen import BothSeen, Progress, look
+from benchmarks.seen import Progress, look
 from benchmarks.sides import TOLERANCE
 from benchmarks.verification import Labels
 
@@ -54,16 +54,15 @@ def measure(
     same = np.array([pair.same for pair in pairs.pairs])
     folds, rule = folds_of(pairs, same)
 
-    def side(of: Callable[[BothSeen], Seen], shipped: float) -> SideReport:
-        return side_report({path: of(both) for path, both in seen.items()}, pairs, folds, shipped)
-
+    ours = {path: both.ours for path, both in seen.items()}
+    reference = {path: both.reference for path, both in seen.items()}
     return AccuracyReport(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine(),
         pairs=pairs,
         folds=rule,
-        ours=side(lambda both: both.ours, threshold),
-        reference=side(lambda both: both.reference, TOLERANCE),
+        ours=side_report(ours, reference, pairs, folds, threshold),
+        reference=side_report(reference, ours, pairs, folds, TOLERANCE),
     )
 
 
@@ -102,14 +101,15 @@ RULES = {
     "threshold": "the best on all pairs, in the middle of the widest gap; accuracy is not measured with it",
     "as_shipped": "the threshold in use: DOORBELL_MATCH_THRESHOLD, and face_recognition's tolerance",
     "failures_to_detect": "pictures without a face found: each of their pairs is an error in accuracy, and accepted by "
-    "no threshold in the curve; detected_only leaves these pairs out",
+    "no threshold in the curve; detected_only leaves these pairs out, detected_by_both those of either side",
     "several_faces": "the largest face counts, unless it stands far from the middle (area - 2 x squared distance)",
 }
 
 
 def _side_json(side: SideReport) -> dict[str, Any]:
-    rest = {name: value for name, value in asdict(side).items() if name not in ("figures", "detected_only", "curve")}
-    return {**_figures_json(side.figures), **rest, "detected_only": _figures_json(side.detected_only)}
+    parts = {"detected_only": side.detected_only, "detected_by_both": side.detected_by_both}
+    rest = {name: value for name, value in asdict(side).items() if name not in ("figures", "curve", *parts)}
+    return {**_figures_json(side.figures), **rest, **{name: _figures_json(part) for name, part in parts.items()}}
 
 
 def _figures_json(shown: Figures) -> dict[str, Any]:
@@ -128,7 +128,8 @@ def table(report: AccuracyReport) -> Table:
     for name, of in ROWS:
         shown.add_row(name, of(ours), of(reference))
     lost = f"failures count as errors: {ours.pairs_lost} pairs of ours, {reference.pairs_lost} of face_recognition's"
-    why = [f"{name}: {escape(reason)}" for name, reason in ours.figures.not_given.items()]
+    reasons = {**ours.figures.not_given, **reference.figures.not_given}
+    why = [f"{name}: {escape(reason)}" for name, reason in reasons.items()]
     shown.caption = "\n".join([f"folds: {report.folds}", lost, *why, report.machine["processor"]])
     return shown
 
@@ -152,5 +153,6 @@ ROWS: tuple[tuple[str, Callable[[SideReport], str]], ...] = (
     ("best threshold", lambda side: _number(side.figures.threshold)),
     ("failures to detect", lambda side: str(side.failures_to_detect)),
     ("detected only: accuracy", lambda side: _accuracy(side.detected_only)),
-    ("detected only: ROC area", lambda side: _number(side.detected_only.auc)),
+    ("both detected: accuracy", lambda side: _accuracy(side.detected_by_both)),
+    ("both detected: ROC area", lambda side: _number(side.detected_by_both.auc)),
 )

@@ -2,7 +2,8 @@
 
 A picture without a face that is found counts against the side that did not find it. Verification accuracy takes each
 pair of such a picture as an error; the curve takes it as a pair that no threshold accepts, as NIST does, so that a
-genuine one is lost and an impostor is kept out. `detected_only` leaves these pairs out instead.
+genuine one is lost and an impostor is kept out. `detected_only` leaves these pairs out instead; `detected_by_both`
+leaves out those of either side, so that both sides are scored on the same pairs.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class SideReport:
 
     figures: Figures
     detected_only: Figures
+    detected_by_both: Figures
     failures_to_detect: int
     pairs_lost: int
     several_faces: int
@@ -67,14 +69,23 @@ class SideReport:
     curve: Roc
 
 
-def side_report(seen: Mapping[Path, Seen], pairs: Pairs, folds: NDArray[np.intp] | None, shipped: float) -> SideReport:
-    """One side's figures; `shipped` is the threshold that it is used with."""
+def side_report(
+    seen: Mapping[Path, Seen], other: Mapping[Path, Seen], pairs: Pairs, folds: NDArray[np.intp] | None, shipped: float
+) -> SideReport:
+    """One side's figures beside what the `other` side saw; `shipped` is the threshold that it is used with."""
     distances = np.array([distance(seen[pair.first], seen[pair.second]) for pair in pairs.pairs])
     same = np.array([pair.same for pair in pairs.pairs])
     found = np.isfinite(distances)
+    by_other = [other[pair.first].faces > 0 and other[pair.second].faces > 0 for pair in pairs.pairs]
+    by_both = found & np.array(by_other)
+
+    def only(kept: Labels) -> Figures:
+        return figures(distances[kept], same[kept], None if folds is None else folds[kept])
+
     return SideReport(
         figures=figures(distances, same, folds),
-        detected_only=figures(distances[found], same[found], None if folds is None else folds[found]),
+        detected_only=only(found),
+        detected_by_both=only(by_both),
         failures_to_detect=sum(one.embedding is None for one in seen.values()),
         pairs_lost=int((~found).sum()),
         several_faces=sum(one.faces > 1 for one in seen.values()),

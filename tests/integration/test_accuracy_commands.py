@@ -151,6 +151,20 @@ def test_what_is_wrong_is_one_line_and_status_2(data: Path, options: tuple[str, 
     assert said in done.stderr
 
 
+def test_a_damaged_picture_is_one_line_with_its_place(data: Path, small: Path, tmp_path: Path) -> None:
+    for photo in small.glob("barred-*.jpg"):
+        shutil.copy(photo, tmp_path)
+    (tmp_path / "cut.jpg").write_bytes((small / "resident-1.jpg").read_bytes()[:-500])
+    (tmp_path / "pairs.csv").write_text("file_x,file_y,same\nbarred-1.jpg,barred-2.jpg,1\nbarred-1.jpg,cut.jpg,0\n")
+
+    done = in_this_process(data, "bench", "accuracy", "--pairs", str(tmp_path / "pairs.csv"))
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "pairs.csv, line 3" in done.stderr
+    assert "cut.jpg cannot be decoded" in done.stderr
+
+
 def test_on_several_processes_the_same_is_seen(
     small: Path, weights_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

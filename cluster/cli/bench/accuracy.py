@@ -36,7 +36,8 @@ def accuracy(
     from benchmarks.accuracy import as_json as fields
     from benchmarks.accuracy import measure, table
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)  # where nobody watches, a bar would leave an empty line beside an error's one
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("pictures", total=len(chosen.pictures))
         report = measure(
             chosen,

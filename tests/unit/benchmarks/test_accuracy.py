@@ -33,9 +33,11 @@ def listed(*pairs: tuple[str, str, bool]) -> Pairs:
 FOUR = listed(("a", "b", True), ("c", "d", True), ("a", "c", False), ("b", "d", False))
 
 
-def report_of(places: dict[str, float | None], pairs: Pairs = FOUR) -> SideReport:
-    same = np.array([pair.same for pair in pairs.pairs])
-    return side_report({Path(name): at(place) for name, place in places.items()}, pairs, folds_of(pairs, same)[0], 0.5)
+def report_of(places: dict[str, float | None], pairs: Pairs = FOUR, missed_by_the_other: str = "") -> SideReport:
+    folds = folds_of(pairs, np.array([pair.same for pair in pairs.pairs]))[0]
+    seen_by = {Path(name): at(place) for name, place in places.items()}
+    other = {Path(name): at(None if name in missed_by_the_other else 0.0) for name in places}
+    return side_report(seen_by, other, pairs, folds, 0.5)
 
 
 @pytest.fixture
@@ -62,6 +64,13 @@ def test_a_picture_without_a_face_makes_errors_of_its_pairs_and_is_left_out_besi
     assert found.figures.accuracy <= 0.5
     assert found.figures.auc == pytest.approx(2.5 / 4)
     assert (found.detected_only.pairs, found.detected_only.auc) == (2, 1)
+
+
+def test_pairs_that_either_side_could_not_see_are_left_out_where_both_are_scored_on_the_same() -> None:
+    found = report_of({"a": 0.0, "b": 0.25, "c": 1.0, "d": 1.25}, missed_by_the_other="d")
+
+    assert (found.figures.pairs, found.detected_only.pairs, found.detected_by_both.pairs) == (4, 4, 2)
+    assert found.detected_by_both.auc == 1
 
 
 def test_a_side_that_finds_no_face_at_all_has_no_figures_and_says_why() -> None:
