@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cluster.cli import bench, keys
+from cluster.cli.calibrate import calibrate
 from cluster.cli.enroll import enroll
 from cluster.cli.up import migrate, up
 
@@ -16,6 +17,7 @@ def app() -> typer.Typer:
     )
     app.command()(up)
     app.command()(enroll)
+    app.command()(calibrate)
     app.command()(migrate)
     app.add_typer(keys.app, name="keys")
     app.add_typer(bench.app, name="bench")

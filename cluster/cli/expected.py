@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.calibration import CannotCalibrate
+from benchmarks.pairs import AccuracyError
 from cluster.cli.access import NoAnswer
 from cluster.preflight import CannotStart
 from cluster.security.api_keys import UnknownKey
@@ -14,6 +16,8 @@ from serve_apps.recognition.weights import WeightsError
 from serve_apps.settings import SettingsError
 
 EXPECTED = (
+    AccuracyError,
+    CannotCalibrate,
     NoAnswer,
     CannotStart,
     UnknownKey,
