@@ -6,7 +6,8 @@ import typer
 
 from cluster.cli.bench.engine import engine
 from cluster.cli.bench.service import service
+from cluster.cli.bench.soak import soak
 
 app = typer.Typer(help="Measurements on this machine, beside a peer.", no_args_is_help=True)
-for command in (engine, service):
+for command in (engine, service, soak):
     app.command()(command)
