@@ -1,4 +1,4 @@
-"""What a series says about growth: a robust line through it, and what is held more at its end than at its beginning."""
+"""What a series says about growth: a robust line through it, and how far it rose above an earlier level."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from math import sqrt
 import numpy as np
 
 Z_95 = 1.96
-ENDS = 10
-"""The first and the last tenth of a series are its ends."""
+TENTHS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +40,17 @@ def theil_sen(x: Sequence[float], y: Sequence[float]) -> Slope:
     return Slope(float(np.median(slopes)), float(slopes[low]), float(slopes[high]))
 
 
-def ends(y: Sequence[float]) -> tuple[float, float]:
-    """The medians of the first and of the last tenth of a series, at least one point each."""
-    width = max(1, len(y) // ENDS)
-    return float(np.median(y[:width])), float(np.median(y[-width:]))
+def tenths(y: Sequence[float]) -> list[float]:
+    """The medians of the tenths of a series, or its values when it has fewer than ten."""
+    return [float(np.median(part)) for part in np.array_split(np.asarray(y, float), min(TENTHS, len(y)))]
 
 
 def growth(x: Sequence[float], y: Sequence[float]) -> float:
-    """How much y grew from the first x to the last, by whichever says more: the line's rise, or the ends' difference.
+    """How much y grew from the first x to the last, by whichever says more: the line, or the tenths.
 
-    A median slope does not see a single step, and the ends do not see a slope that a drop at the end hides.
+    The line's rise does not see a single step. The tenths' is the largest from one to a later one, so that memory
+    which is given back in between hides none that is not. Raises ValueError as `theil_sen` does.
     """
-    first, last = ends(y)
-    return max(theil_sen(x, y).value * (x[-1] - x[0]), last - first)
+    levels = tenths(y)
+    rises = [later - earlier for at, earlier in enumerate(levels) for later in levels[at + 1 :]]
+    return max(theil_sen(x, y).value * (x[-1] - x[0]), *rises)

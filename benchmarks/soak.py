@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import cameras, overload
 from benchmarks.cameras import Answer
-from benchmarks.growth import ends, growth, theil_sen
+from benchmarks.growth import growth, tenths, theil_sen
 from benchmarks.machine import machine
 from benchmarks.overload import Overload
 from benchmarks.processes import Holding, Life, Watch
@@ -183,8 +183,8 @@ def _grown(life: Life, steady: Sequence[Holding], last_frame: int) -> Grown:
 
 
 def _ends(values: Sequence[float]) -> Ends:
-    first, last = ends(values)
-    return Ends(round(first, 2), round(last, 2))
+    levels = tenths(values)
+    return Ends(round(levels[0], 2), round(levels[-1], 2))
 
 
 def shortcomings(soak: Soak) -> list[str]:
