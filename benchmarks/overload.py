@@ -67,6 +67,7 @@ def burst(
     if stop.is_set():
         return None
     recovered = recovered_at(after, limit)
+    by_camera = Counter(answer.camera for answer in heard if answer.status == "200")
     return Overload(
         cameras=count,
         seconds=round(ended - began, 2),
@@ -74,7 +75,7 @@ def burst(
         p50_ms=percentile(heard, 50),
         p99_ms=percentile(heard, 99),
         statuses=dict(Counter(answer.status for answer in heard)),
-        slowest_share=round(slowest_share(heard, count), 3),
+        slowest_share=round(slowest_share([by_camera[number] for number in range(count)]), 3),
         normal_p50_ms=percentile(normal, 50),
         normal_p99_ms=percentile(normal, 99),
         drained_seconds=round(max(answer.ended_at for answer in heard) - ended, 3),
@@ -82,11 +83,9 @@ def burst(
     )
 
 
-def slowest_share(heard: Sequence[Answer], count: int) -> float:
-    """Frames answered with 200 to the camera that got the fewest, by the mean of all `count` cameras; 0 without any."""
-    answered = Counter(answer.camera for answer in heard if answer.status == "200")
-    fewest = min(answered[camera] for camera in range(count))
-    return fewest * count / answered.total() if answered else 0.0
+def slowest_share(by_camera: Sequence[int]) -> float:
+    """Frames answered to the camera that got the fewest, by the mean of all cameras; 0 when none was answered."""
+    return min(by_camera) * len(by_camera) / sum(by_camera) if any(by_camera) else 0.0
 
 
 def recovered_at(after: Sequence[Answer], limit_ms: float) -> float | None:
