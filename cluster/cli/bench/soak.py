@@ -75,20 +75,19 @@ def _until_asked_to_stop() -> Iterator[_Stop]:
 
 
 def _soak_table(report: dict[str, Any]) -> Table:
-    headings = ("process", "pid", "MB", "growth MB", "kB/1000 frames", "95 %", "files", "threads")
-    table = Table(*headings, title=f"{report['frames']} frames after {report['warm_up_frames']} of warm-up")
+    table = Table(title=f"{report['frames']} frames after {report['warm_up_frames']} of warm-up")
+    table.add_column("process", overflow="fold")
+    for heading in ("MB", "growth MB", "kB/1000 frames", "files", "threads"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in report["processes"]:
-        low, high = row["slope_interval"]
-        held, files, threads = row["resident_mb"], row["open_files"], row["threads"]
+        files, threads = row["open_files"], row["threads"]
         table.add_row(
-            row["name"] + (" (ended)" if row["ended"] else ""),
-            str(row["pid"]),
-            f"{held['last']:.1f}",
+            row["name"].removeprefix("ServeReplica:") + (" (ended)" if row["ended"] else ""),
+            f"{row['resident_mb']['last']:.1f}",
             f"{row['growth_mb']:+.2f}",
             f"{row['slope_kb_per_1000_frames']:+.1f}",
-            f"{low:+.1f} to {high:+.1f}",
-            f"{files['first']:g} to {files['last']:g}",
-            f"{threads['first']:g} to {threads['last']:g}",
+            f"{files['first']:g} > {files['last']:g}",
+            f"{threads['first']:g} > {threads['last']:g}",
         )
     table.caption = _caption(report)
     return table
