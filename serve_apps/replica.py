@@ -1,7 +1,8 @@
-"""What every replica does first, in its constructor."""
+"""What a replica does in its constructor before anything else, and when all is built."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from typing import Any
@@ -18,6 +19,16 @@ def settle_in() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     if os.environ.get(LOOPBACK_ONLY) == "1":
         _keep_to_loopback()
+
+
+def return_freed_memory() -> None:
+    """Give the system what building has freed: a graph is parsed in 40 MB that glibc would keep for later.
+
+    Does nothing where the C library has no malloc_trim.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _keep_to_loopback() -> None:

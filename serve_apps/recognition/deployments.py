@@ -11,7 +11,7 @@ from ray import serve
 
 from serve_apps.faces import Examined, Recognition
 from serve_apps.recognition.recognizer import Recognizer
-from serve_apps.replica import settle_in
+from serve_apps.replica import return_freed_memory, settle_in
 
 T = TypeVar("T")
 
@@ -33,6 +33,7 @@ class RecognizerReplica:
         settle_in()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._recognizer = self._thread.submit(build).result()
+        return_freed_memory()
 
     async def recognize(self, image: bytes, gallery_version: int) -> Recognition:
         """Who is in a frame. Raises UndecodableImage."""

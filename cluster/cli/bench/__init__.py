@@ -7,7 +7,8 @@ import typer
 from cluster.cli.bench.accuracy import accuracy
 from cluster.cli.bench.engine import engine
 from cluster.cli.bench.service import service
+from cluster.cli.bench.soak import soak
 
 app = typer.Typer(help="Measurements on this machine, beside a peer.", no_args_is_help=True)
-for command in (accuracy, engine, service):
+for command in (accuracy, engine, service, soak):
     app.command()(command)
