@@ -56,7 +56,7 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Itera
     with ExitStack() as stack:
         stack.enter_context(sole_owner(data))
         check_ports(ports)
-        temp = _temp_folder(data)
+        temp = temp_folder(data)
         os.environ.update(_environment(data, temp, ports))
         end_stale(temp)
         stack.callback(shutil.rmtree, temp / "h", ignore_errors=True)
@@ -70,7 +70,7 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Itera
         yield url
 
 
-def _temp_folder(data: Path) -> Path:
+def temp_folder(data: Path) -> Path:
     """Short, since a socket's path has at most 97 characters, and of our own, so that it meets no other user's."""
     name = hashlib.sha256(str(data).encode()).hexdigest()[:8]
     folder = Path("/tmp") / f"db-{os.getuid()}-{name}"  # noqa: S108 made with 0700, and checked

@@ -7,12 +7,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import rmtree
 
 from rich.console import Console
 
 from cluster.cli.access import temporary_key
 from cluster.cli.up import prepare
-from cluster.launcher import local_cluster
+from cluster.launcher import local_cluster, temp_folder
 from cluster.preflight import Ports, free_port
 from cluster.sample_run import enrol_samples
 from cluster.security.api_keys import Scope
@@ -39,6 +40,7 @@ def cluster_of_its_own() -> Iterator[tuple[str, str]]:
             enrol_samples(url, key)
             say("measuring …")
             yield url, key
+        rmtree(temp_folder(settings.folder), ignore_errors=True)  # Ray's logs stay where something failed
 
 
 def free_ports() -> Ports:
