@@ -48,7 +48,14 @@ def child(module: str, arguments: Sequence[str] = (), environment: Mapping[str, 
     """`python -m module`, ended by its id when the block is left."""
     command = [sys.executable, "-m", module, *arguments]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)  # noqa: S603 our own
+    process = subprocess.Popen(  # noqa: S603 our own module
+        command,
+        stdin=pipe,
+        stdout=pipe,
+        text=True,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for the parent
+    )
     try:
         yield Child(process, module)
     finally:

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from statistics import fmean
 from typing import Any
 
 from benchmarks.cpu_time import Resident, residents
+from benchmarks.floor import Floor
 from benchmarks.machine import machine
 from benchmarks.run import Run, Target, frames, run
 
 SATURATED = 8
 """Cameras from which on a run counts as saturated."""
+
+DISTURBED = 0.05
+"""The share of the processor that other programs may take before figures by the clock are theirs as well."""
 
 SETTLING_SECONDS = 5.0
 SETTLING_ROUNDS = 12
@@ -23,12 +29,12 @@ SETTLING_ROUNDS = 12
 
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
-    """Every run, and the processes after the last one."""
+    """Every run, the processes after the last one, and the floor before and after."""
 
     runs: list[Run]
     processes: list[Resident]
     replicas: int
-    machine: dict[str, Any]
+    floors: tuple[Floor, ...] = ()
 
     @property
     def saturated(self) -> Run | None:
@@ -41,11 +47,15 @@ class ServiceReport:
 
     def as_json(self) -> dict[str, Any]:
         """The contract's fields and more."""
-        best = self.saturated
         return {
-            **asdict(self),
-            "saturation_cameras": best.cameras if best else None,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine(),
+            "replicas": self.replicas,
+            "runs": [asdict(each) for each in self.runs],
+            "processes": [asdict(each) for each in self.processes],
+            "saturation_cameras": self.saturated.cameras if self.saturated else None,
             "flatness": flatness(self.runs),
+            **floor_figures(self.saturated, self.floors),
         }
 
 
@@ -59,7 +69,7 @@ def measure(
     for count in cameras:
         say(f"measuring {count} cameras …")
         runs.append(run(target, count, seconds))
-    return ServiceReport(runs, residents(), recognizers(), machine())
+    return ServiceReport(runs, residents(), recognizers())
 
 
 def settle(target: Target, cameras: int) -> None:
@@ -84,3 +94,36 @@ def flatness(runs: Sequence[Run]) -> float | None:
         return None
     last = max(saturated, key=lambda each: each.cameras)
     return round(last.requests_per_second / max(each.requests_per_second for each in saturated), 3)
+
+
+def floor_figures(best: Run | None, floors: Sequence[Floor]) -> dict[str, Any]:
+    """How near the best run comes to the bare engine; empty without a floor.
+
+    `floor_fraction` is by the clock: frames/s by the floors' mean, which is first made smaller by the load generator's
+    share of the processor. `floor_fraction_by_cpu` is by CPU time, which what else runs on the machine changes less.
+    Both are None without a saturated run. `disturbed` says that something else took so much of the processor, during
+    that run or the floors, that the first is no figure of this service's.
+    """
+    if not floors:
+        return {}
+    mean, cpu = fmean(each.frames_per_second for each in floors), fmean(each.cpu_seconds_per_frame for each in floors)
+    by_clock = best.requests_per_second / (mean * (1 - best.load_share)) if best else None
+    by_cpu = cpu / best.cpu_seconds_per_frame if best else None
+    return {
+        "floor": {
+            "frames_per_second": round(mean, 2),
+            "cpu_seconds_per_frame": round(cpu, 6),
+            "each": [
+                {
+                    "frames_per_second": round(each.frames_per_second, 2),
+                    "cpu_seconds_per_frame": round(each.cpu_seconds_per_frame, 6),
+                    "cpu_share": round(each.cpu_share, 4),
+                }
+                for each in floors
+            ],
+        },
+        "disturbed": max([1 - each.cpu_share for each in floors] + ([best.other_share] if best else [])) > DISTURBED,
+        "load_generator_share": best.load_share if best else None,
+        "floor_fraction": round(by_clock, 4) if by_clock else None,
+        "floor_fraction_by_cpu": round(by_cpu, 4) if by_cpu else None,
+    }

@@ -6,8 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from benchmarks.child import MeasurementFailed
-from benchmarks.run import Counted, Run, Spent, plain_environment, summary
-from benchmarks.service import ServiceReport, flatness
+from benchmarks.run import Counted, Spent, plain_environment, summary
 
 COUNTED = Counted(
     seconds=2.0,
@@ -17,10 +16,6 @@ COUNTED = Counted(
     by_camera=[60, 40],
 )
 SPENT = Spent(service={"recognizer 1": 2.0, "gateway": 0.5}, load=0.1, idle=0.4, all=4.0)
-
-
-def run_of(cameras: int, requests_per_second: float) -> Run:
-    return replace(summary(COUNTED, SPENT), cameras=cameras, requests_per_second=requests_per_second)
 
 
 def test_refusals_are_answers_and_everything_else_but_200_is_an_error() -> None:
@@ -43,20 +38,6 @@ def test_a_frame_is_charged_for_the_service_and_not_for_the_load_generator() -> 
 def test_a_run_without_an_answer_has_no_figures() -> None:
     with pytest.raises(MeasurementFailed, match="503"):
         summary(replace(COUNTED, milliseconds=[], statuses={"503": 9}), SPENT)
-
-
-def test_saturation_is_the_best_run_with_enough_cameras() -> None:
-    report = ServiceReport([run_of(1, 99), run_of(8, 70), run_of(32, 80), run_of(64, 76)], [], 2, {})
-
-    found = json.loads(json.dumps(report.as_json()))
-
-    assert found["saturation_cameras"] == 32
-    assert found["flatness"] == 0.95
-    assert {"cameras", "requests_per_second", "p50_ms", "p99_ms", "errors"} <= set(found["runs"][0])
-
-
-def test_flatness_needs_two_saturated_runs() -> None:
-    assert flatness([run_of(1, 50), run_of(8, 70)]) is None
 
 
 def test_what_the_launcher_sets_for_ray_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
