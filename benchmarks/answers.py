@@ -28,17 +28,37 @@ def whole_answer(received: bytes | bytearray) -> Answer | None:
     head = bytes(received[:end]).lower()
     if not head.startswith(b"http/1.1 ") or not head[9:12].isdigit():
         raise BadAnswer("no status line")
-    length = _header(head, b"content-length")
-    if not length.isdigit():
-        raise BadAnswer("no content length")
-    missing = end + len(END_OF_HEAD) + int(length) - len(received)
-    if missing > 0:
+    length = _length(received, head, end + len(END_OF_HEAD))
+    if length is None or len(received) < length:
         return None
-    if missing < 0:
+    if len(received) > length:
         raise BadAnswer("more than was announced")
     return Answer(
         head[9:12].decode(), _header(head, b"connection") == b"close", _seconds(_header(head, b"retry-after"))
     )
+
+
+def _length(received: bytes | bytearray, head: bytes, body: int) -> int | None:
+    """Of the whole answer in bytes; None while that is not known. Raises BadAnswer."""
+    length = _header(head, b"content-length")
+    if length.isdigit():
+        return body + int(length)
+    if _header(head, b"transfer-encoding") != b"chunked":
+        raise BadAnswer("no length")
+    return _end_of_chunks(received, body)
+
+
+def _end_of_chunks(received: bytes | bytearray, at: int) -> int | None:
+    """Behind the last chunk, which is empty and has no trailers. Raises BadAnswer."""
+    while (line := received.find(b"\r\n", at)) >= 0:
+        try:
+            size = int(bytes(received[at:line]).partition(b";")[0], 16)
+        except ValueError:
+            raise BadAnswer("no chunk's size") from None
+        at = line + 2 + size + 2
+        if size == 0:
+            return at
+    return None
 
 
 def _header(head: bytes, name: bytes) -> bytes:

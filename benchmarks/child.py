@@ -6,9 +6,10 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 GRACE_SECONDS = 5.0
 
@@ -19,10 +20,11 @@ class MeasurementFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running Python module of ours."""
+    """A running Python module of ours; `log` is what it prints on standard error, where that is not shown."""
 
     process: subprocess.Popen[str]
     module: str
+    log: IO[str] | None = None
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """One line to its standard input. Raises MeasurementFailed when it has ended."""
@@ -38,28 +40,38 @@ class Child:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise MeasurementFailed(f"{self.module} ended with status {self.process.wait()}")
+            raise MeasurementFailed(f"{self.module} ended with status {self.process.wait()}{self._last_words()}")
         heard: dict[str, Any] = json.loads(line)
         return heard
 
+    def _last_words(self) -> str:
+        if self.log is None:
+            return ""
+        self.log.seek(0)
+        lines = self.log.read().split("\n")
+        return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")
+
 
 @contextlib.contextmanager
-def child(module: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Iterator[Child]:
-    """`python -m module`, ended by its id when the block is left."""
+def child(
+    module: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None, *, quiet: bool = False
+) -> Iterator[Child]:
+    """`python -m module`, ended by its id when the block is left; `quiet` keeps its standard error for a failure."""
     command = [sys.executable, "-m", module, *arguments]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(  # noqa: S603 our own module
-        command,
-        stdin=pipe,
-        stdout=pipe,
-        text=True,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for the parent
-    )
-    try:
-        yield Child(process, module)
-    finally:
-        end(process)
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(tempfile.TemporaryFile("w+")) if quiet else None
+        process = subprocess.Popen(  # noqa: S603 our own module
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=log,
+            text=True,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the parent
+        )
+        stack.callback(end, process)
+        yield Child(process, module, log)
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -24,6 +24,8 @@ ROLES = (
     (r"^ray-dashboard|/dashboard/dashboard\.py", "dashboard"),
     (r"^ray::|/site-packages/ray/", "Ray's agents"),
     (r"benchmarks\.load", "load generator"),
+    (r"-m uvicorn |multiprocessing\.(spawn|resource_tracker)", "uvicorn"),
+    (r"benchmarks\.peers\.", "driver"),
     (r"^\S*python\S* ", "this command"),
 )
 """The first pattern that a command line has in it says what the process is for."""

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.cpu_time import Resident, residents
 from benchmarks.floor import Floor
 from benchmarks.machine import machine
+from benchmarks.peers.race import PeerResult
 from benchmarks.run import Run, Target, frames, run
 
 SATURATED = 8
@@ -29,12 +30,13 @@ SETTLING_ROUNDS = 12
 
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
-    """Every run, the processes after the last one, and the floor before and after."""
+    """Every run, the processes after the last one, the floor before and after, and the peers, if they were asked."""
 
     runs: list[Run]
     processes: list[Resident]
     replicas: int
     floors: tuple[Floor, ...] = ()
+    peers: tuple[PeerResult, ...] = ()
 
     @property
     def saturated(self) -> Run | None:
@@ -44,6 +46,11 @@ class ServiceReport:
             key=lambda each: each.requests_per_second,
             default=None,
         )
+
+    @property
+    def beside_peers(self) -> Run:
+        """Peers are measured with as many cameras as this run had."""
+        return next((each for each in self.runs if each.cameras == SATURATED), self.runs[-1])
 
     def as_json(self) -> dict[str, Any]:
         """The contract's fields and more."""
@@ -56,6 +63,8 @@ class ServiceReport:
             "saturation_cameras": self.saturated.cameras if self.saturated else None,
             "flatness": flatness(self.runs),
             **floor_figures(self.saturated, self.floors),
+            "peers": [asdict(each) for each in self.peers],
+            "peers_cameras": self.beside_peers.cameras if self.peers else None,
         }
 
 

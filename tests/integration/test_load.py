@@ -84,7 +84,7 @@ def test_a_camera_that_is_refused_comes_again_when_it_was_told_to() -> None:
     assert result.milliseconds == []
 
 
-def test_lost_connections_and_endless_answers_are_counted_and_opened_again() -> None:
+def test_lost_connections_and_broken_answers_are_counted_and_opened_again() -> None:
     turns = iter(range(1_000_000))
 
     def answer(handler: BaseHTTPRequestHandler, _: bytes) -> None:
@@ -92,7 +92,7 @@ def test_lost_connections_and_endless_answers_are_counted_and_opened_again() -> 
         if turn == 0:
             handler.close_connection = True
         elif turn == 1:
-            say(handler, 200, Transfer_Encoding="chunked", Content_Length="")
+            say(handler, 200, Content_Length="two")
         else:
             say(handler, 200)
 

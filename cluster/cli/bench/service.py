@@ -24,9 +24,10 @@ from serve_apps.settings import load
 def service(
     cameras: Annotated[str, typer.Option(help="How many at once, run after run.")] = "1,2,8,32,64",
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Of each run, after two of warm-up.")] = 10.0,
+    peers: Annotated[bool, typer.Option(help="What a user would write instead, by the same cameras.")] = True,
     as_json: AsJson = False,
 ) -> int:
-    """Cameras that post 640x480 JPEGs to a cluster of its own on free ports; the bare engine before and after."""
+    """Cameras that post 640x480 JPEGs to a cluster of its own on free ports; the bare engine and peers beside it."""
     if not supervisor.inside():
         return supervisor.run_inside(["-m", "cluster.cli.main", *sys.argv[1:]])
     from benchmarks.child import MeasurementFailed
@@ -34,28 +35,33 @@ def service(
     counts, say = _counts(cameras), Console(stderr=True).print
     try:
         with _interruptible():
-            report = _measured(counts, seconds, say)
+            report = _measured(counts, seconds, peers, say)
     except MeasurementFailed as error:
-        say(f"doorbell: {error}")
+        print(f"doorbell: {error}", file=sys.stderr)
         return 1
     show(report, _service_table(report), as_json)
+    if report["peers"] and not as_json:
+        Console().print(_peers_table(report))
     return 0
 
 
-def _measured(counts: list[int], seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
-    """Floor, service, floor; raises MeasurementFailed."""
+def _measured(counts: list[int], seconds: float, peers: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Floor, service, floor, peers. Raises MeasurementFailed."""
     from benchmarks import floor
+    from benchmarks.peers.race import race
     from benchmarks.service import measure
 
-    before_the_cluster = dict(os.environ)
-    load().weights_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = load()
+    settings.weights_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    before_the_cluster = os.environ | {"DOORBELL_DATA": str(settings.folder)}
     say("measuring the bare engine …")
     floors = [floor.measure(seconds, before_the_cluster)]
     with cluster_of_its_own() as (url, key):
         report = measure(url, key, counts, seconds, say)
     say("measuring the bare engine again …")
     floors.append(floor.measure(seconds, before_the_cluster))
-    return replace(report, floors=tuple(floors)).as_json()
+    raced = race(report.beside_peers, seconds, before_the_cluster, say) if peers else ()
+    return replace(report, floors=tuple(floors), peers=tuple(raced)).as_json()
 
 
 @contextmanager
@@ -107,3 +113,12 @@ def _floor_line(report: dict[str, Any]) -> str:
         f"({report['floor_fraction_by_cpu']:.2f} by CPU time), the load generator taking "
         f"{report['load_generator_share']:.1%} of the processor{disturbed}"
     )
+
+
+def _peers_table(report: dict[str, Any]) -> Table:
+    title = f"Beside it, {report['peers_cameras']} cameras"
+    table = Table("peer", "requests/s", "p50 ms", "p99 ms", "frames/CPU s", "ours by theirs", title=title)
+    for peer in report["peers"]:
+        figures = (f"{peer[name]:.1f}" for name in ("requests_per_second", "p50_ms", "p99_ms", "frames_per_cpu_second"))
+        table.add_row(peer["name"], *figures, f"{peer['ratio']:.1f}")
+    return table

@@ -7,13 +7,17 @@ from benchmarks.answers import Answer, BadAnswer, whole_answer
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
-@pytest.mark.parametrize("length", range(len(WHOLE)))
-def test_an_answer_that_is_not_all_there_is_waited_for(length: int) -> None:
-    assert whole_answer(WHOLE[:length]) is None
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\n{\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n"
 
 
-def test_a_whole_answer_gives_its_status() -> None:
-    assert whole_answer(WHOLE) == Answer("200", closes=False, retry_after=0.0)
+@pytest.mark.parametrize("answer", [WHOLE, CHUNKED])
+def test_an_answer_that_is_not_all_there_is_waited_for(answer: bytes) -> None:
+    assert [whole_answer(answer[:length]) for length in range(len(answer))] == [None] * len(answer)
+
+
+@pytest.mark.parametrize("answer", [WHOLE, CHUNKED])
+def test_a_whole_answer_gives_its_status(answer: bytes) -> None:
+    assert whole_answer(answer) == Answer("200", closes=False, retry_after=0.0)
 
 
 def test_a_refusal_says_when_to_come_again_and_that_the_connection_ends() -> None:
@@ -27,7 +31,9 @@ def test_a_refusal_says_when_to_come_again_and_that_the_connection_ends() -> Non
     [
         b"SSH-2.0-OpenSSH\r\n\r\n",
         b"HTTP/1.1 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}\r\n",
+        CHUNKED + b"{",
         b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}",
         WHOLE + b"{",
     ],
