@@ -1,161 +1,138 @@
 """`doorbell bench service`: cameras that post 640x480 frames to a real cluster on this machine.
 
-Each camera is a closed loop over one kept connection: it posts its next frame when the last one was answered. The
-cameras run in this process and share the processor with the cluster, as the figures say.
+The cameras are one process of their own (`benchmarks.load`), which shares the machine with the cluster; what it takes
+is measured, as is what every process of the cluster takes for a frame.
 """
 
 from __future__ import annotations
 
-import http.client
-import tempfile
-import threading
-import time
-import uuid
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from statistics import fmean
 from typing import Any
-from urllib.parse import urlsplit
 
-import numpy as np
-import psutil
-
+from benchmarks.cpu_time import Resident, residents
+from benchmarks.floor import Floor
 from benchmarks.machine import machine
-from samples.frames import FRAMES
+from benchmarks.peers.race import PeerResult
+from benchmarks.run import Run, Target, frames, run
 
-WARM_UP_SECONDS = 2.0
-REQUEST_SECONDS = 30.0
+SATURATED = 8
+"""Cameras from which on a run counts as saturated."""
 
+DISTURBED = 0.05
+"""The share of the processor that other programs may take before figures by the clock are theirs as well."""
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What so many cameras measured; milliseconds from the first byte sent to the last one read."""
-
-    cameras: int
-    seconds: float
-    requests: int
-    requests_per_second: float
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
-    errors: int
-    statuses: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Resident:
-    """A process of the cluster and the memory it holds, in MB of 10^6 bytes."""
-
-    name: str
-    resident_mb: float
+SETTLING_SECONDS = 5.0
+SETTLING_ROUNDS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
-    """Every run, and the processes after the last one."""
+    """Every run, the processes after the last one, the floor before and after, and the peers, if they were asked."""
 
     runs: list[Run]
     processes: list[Resident]
     replicas: int
-    machine: dict[str, Any]
+    floors: tuple[Floor, ...] = ()
+    peers: tuple[PeerResult, ...] = ()
+
+    @property
+    def saturated(self) -> Run | None:
+        """The best run among those with enough cameras to keep every core busy."""
+        return max(
+            (each for each in self.runs if each.cameras >= SATURATED),
+            key=lambda each: each.requests_per_second,
+            default=None,
+        )
+
+    @property
+    def beside_peers(self) -> Run:
+        """Peers are measured with as many cameras as this run had."""
+        return next((each for each in self.runs if each.cameras == SATURATED), self.runs[-1])
 
     def as_json(self) -> dict[str, Any]:
         """The contract's fields and more."""
-        return asdict(self)
+        return {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine(),
+            "replicas": self.replicas,
+            "runs": [asdict(each) for each in self.runs],
+            "processes": [asdict(each) for each in self.processes],
+            "saturation_cameras": self.saturated.cameras if self.saturated else None,
+            "flatness": flatness(self.runs),
+            **floor_figures(self.saturated, self.floors),
+            "peers": [asdict(each) for each in self.peers],
+            "peers_cameras": self.beside_peers.cameras if self.peers else None,
+        }
 
 
-@dataclass
-class _Seen:
-    milliseconds: list[float] = field(default_factory=list)
-    statuses: Counter[str] = field(default_factory=Counter)
+def measure(
+    url: str, key: str, cameras: Sequence[int], seconds: float, say: Callable[[str], None] = lambda line: None
+) -> ServiceReport:
+    """One run after the other against a cluster whose processes descend from this one. Raises MeasurementFailed."""
+    target = Target(f"{url}/api/v1/frames", {"X-API-Key": key, "Content-Type": "image/jpeg"}, frames())
+    settle(target, max(cameras))
+    runs = []
+    for count in cameras:
+        say(f"measuring {count} cameras …")
+        runs.append(run(target, count, seconds))
+    return ServiceReport(runs, residents(), recognizers())
 
 
-def frames() -> list[bytes]:
-    """The sample frames as JPEGs of 640 x 480."""
-    with tempfile.TemporaryDirectory() as folder:
-        return [frame.write(Path(folder), number).read_bytes() for number, frame in enumerate(FRAMES)]
+def settle(target: Target, cameras: int) -> None:
+    """Load until no more recognizers are started, so that every run meets the same number of them."""
+    before = 0
+    for _ in range(SETTLING_ROUNDS):
+        run(target, cameras, SETTLING_SECONDS)
+        if (now := recognizers()) == before:
+            return
+        before = now
 
 
-def measure(url: str, key: str, cameras: Sequence[int], seconds: float) -> ServiceReport:
-    """One run after the other against a cluster whose processes descend from this one."""
-    images = frames()
-    runs = [run(url, key, images, count, seconds) for count in cameras]
-    processes = residents()
-    replicas = sum("Recognizer" in process.name for process in processes)
-    return ServiceReport(runs, processes, replicas, machine())
+def recognizers() -> int:
+    """Recognizer replicas below this process."""
+    return sum(resident.name.endswith(":Recognizer") for resident in residents())
 
 
-def run(url: str, key: str, images: Sequence[bytes], cameras: int, seconds: float) -> Run:
-    """So many cameras at once, after a warm-up that is not counted."""
-    begin = time.monotonic() + WARM_UP_SECONDS
-    seen = [_Seen() for _ in range(cameras)]
-    threads = [
-        threading.Thread(target=_camera, args=(url, key, images, number, begin, begin + seconds, seen[number]))
-        for number in range(cameras)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    times = np.array([value for camera in seen for value in camera.milliseconds] or [float("nan")])
-    statuses = sum((camera.statuses for camera in seen), Counter[str]())
-    answered = statuses["200"]
-    p50, p99 = np.percentile(times, [50, 99])
-    return Run(
-        cameras=cameras,
-        seconds=seconds,
-        requests=statuses.total(),
-        requests_per_second=round(answered / seconds, 1),
-        p50_ms=round(float(p50), 1),
-        p99_ms=round(float(p99), 1),
-        max_ms=round(float(times.max()), 1),
-        errors=statuses.total() - answered,
-        statuses=dict(statuses),
-    )
+def flatness(runs: Sequence[Run]) -> float | None:
+    """Throughput with the most cameras by the best of the saturated runs; None without two of them."""
+    saturated = [each for each in runs if each.cameras >= SATURATED]
+    if len(saturated) < 2:
+        return None
+    last = max(saturated, key=lambda each: each.cameras)
+    return round(last.requests_per_second / max(each.requests_per_second for each in saturated), 3)
 
 
-def residents() -> list[Resident]:
-    """Every process below this one, the largest first."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            command = " ".join(process.cmdline()) or process.name()
-            found.append(Resident(_name(command), round(process.memory_info().rss / 1e6, 1)))
-        except psutil.Error:
-            continue
-    return sorted(found, key=lambda resident: -resident.resident_mb)
+def floor_figures(best: Run | None, floors: Sequence[Floor]) -> dict[str, Any]:
+    """How near the best run comes to the bare engine; empty without a floor.
 
-
-def _name(command: str) -> str:
-    first = command.split(" ", 1)[0]
-    if first.startswith(("ray::", "ray-dashboard")):
-        return first.removeprefix("ray::")
-    parts = [Path(part).name for part in command.split() if part.endswith(".py") or "/" in part]
-    return next((part for part in parts if not part.startswith("python")), Path(first).name)
-
-
-def _camera(url: str, key: str, images: Sequence[bytes], number: int, begin: float, end: float, seen: _Seen) -> None:
-    """One door. Raises nothing: a lost connection is counted and opened again."""
-    place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=REQUEST_SECONDS)
-    headers = {"X-API-Key": key, "X-Camera-Id": f"camera-{number}", "X-Trigger": "motion", "Content-Type": "image/jpeg"}
-    at = number
-    while time.monotonic() < end:
-        sent_at = time.perf_counter()
-        try:
-            body = images[at % len(images)]
-            connection.request("POST", "/api/v1/frames", body, headers | {"Idempotency-Key": str(uuid.uuid4())})
-            answer = connection.getresponse()
-            answer.read()
-            status = str(answer.status)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            status = type(error).__name__
-        took = (time.perf_counter() - sent_at) * 1000
-        at += 1
-        if time.monotonic() >= begin:
-            seen.statuses[status] += 1
-            if status == "200":
-                seen.milliseconds.append(took)
-    connection.close()
+    `floor_fraction` is by the clock: frames/s by the floors' mean, which is first made smaller by the load generator's
+    share of the processor. `floor_fraction_by_cpu` is by CPU time, which what else runs on the machine changes less.
+    Both are None without a saturated run. `disturbed` says that something else took so much of the processor, during
+    that run or the floors, that the first is no figure of this service's.
+    """
+    if not floors:
+        return {}
+    mean, cpu = fmean(each.frames_per_second for each in floors), fmean(each.cpu_seconds_per_frame for each in floors)
+    by_clock = best.requests_per_second / (mean * (1 - best.load_share)) if best else None
+    by_cpu = cpu / best.cpu_seconds_per_frame if best else None
+    return {
+        "floor": {
+            "frames_per_second": round(mean, 2),
+            "cpu_seconds_per_frame": round(cpu, 6),
+            "each": [
+                {
+                    "frames_per_second": round(each.frames_per_second, 2),
+                    "cpu_seconds_per_frame": round(each.cpu_seconds_per_frame, 6),
+                    "cpu_share": round(each.cpu_share, 4),
+                }
+                for each in floors
+            ],
+        },
+        "disturbed": max([1 - each.cpu_share for each in floors] + ([best.other_share] if best else [])) > DISTURBED,
+        "load_generator_share": best.load_share if best else None,
+        "floor_fraction": round(by_clock, 4) if by_clock else None,
+        "floor_fraction_by_cpu": round(by_cpu, 4) if by_cpu else None,
+    }

@@ -21,7 +21,7 @@ from benchmarks.growth import growth, tenths, theil_sen
 from benchmarks.machine import machine
 from benchmarks.overload import Overload
 from benchmarks.processes import Holding, Life, Watch
-from benchmarks.service import frames as sample_frames
+from benchmarks.run import frames as sample_frames
 
 MOST_MB = 5.0
 """Of growth, in any process after its warm-up."""

@@ -6,7 +6,7 @@ import threading
 
 from benchmarks import overload, soak
 from benchmarks.processes import Watch
-from benchmarks.service import frames as sample_frames
+from benchmarks.run import frames as sample_frames
 from benchmarks.soak import Soak
 from tests.integration.conftest import RunningCluster
 
