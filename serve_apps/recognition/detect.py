@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve_apps.faces import Box, Detection, Image
-from serve_apps.recognition.sessions import Provider, Session
+from serve_apps.recognition.sessions import Run
 from serve_apps.recognition.weights import YUNET, cached
 
 STRIDES = (8, 16, 32)
@@ -36,8 +36,8 @@ DEPTHWISE: dict[str, Any] = {"group": sum(HEADS.values()), "pads": [1] * 4}
 class DetectorLimits:
     """`long_side`: pixels a frame is reduced to for detection; `score` and `overlap` as in YuNet's demo.
 
-    384 finds every sample face from 32 pixels of a 640-pixel frame on, bright or dark, and 98 % at 26 pixels; 640
-    finds all down to 20, at 2.7 times the cost, but no embedding is of use below 30 (ARCHITECTURE.md has the table).
+    384 finds every sample face from 32 pixels of a 640-pixel frame on, bright or dark, 99 % at 26 and 85 % at 20
+    pixels, where 320 finds 54 %; 640 finds all, at 2.6 times the cost. `doorbell bench recall` prints the table.
     """
 
     long_side: int = 384
@@ -104,17 +104,17 @@ def cached_graph(folder: Path) -> Path:
 
 
 class Detector:
-    """YuNet on one thread, or on a GPU."""
+    """YuNet, whoever runs its graph."""
 
-    def __init__(self, graph: Path, limits: DetectorLimits = DetectorLimits(), provider: Provider = "cpu") -> None:
-        """Raises CannotRun."""
-        self._session = Session(graph, provider)
+    def __init__(self, run: Run, limits: DetectorLimits = DetectorLimits()) -> None:
+        """`run` is the graph of `cached_graph`."""
+        self._run = run
         self.limits = limits
 
     def __call__(self, image: Image) -> list[Detection]:
         """Faces of an upright BGR image, best score first, in the image's own pixels. Raises CannotRun."""
-        planes, scale = _planes(image, self.limits.long_side)
-        found = _decoded(self._session(planes), planes.shape[2:], self.limits.score)
+        canvas, scale = planes(image, self.limits.long_side)
+        found = _decoded(self._run(canvas), canvas.shape[2:], self.limits.score)
         if not len(found):
             return []
         kept = cv2.dnn.NMSBoxes(found[:, :4].tolist(), found[:, 14].tolist(), self.limits.score, self.limits.overlap)
@@ -122,15 +122,15 @@ class Detector:
         return [_detection(found[index], scale) for index in best]
 
 
-def _planes(image: Image, long_side: int) -> tuple[NDArray[np.uint8], float]:
+def planes(image: Image, long_side: int) -> tuple[NDArray[np.uint8], float]:
     """The image scaled down (never up), as planes with sides of multiples of 32, and how many of its pixels one is."""
     height, width = image.shape[:2]
     scale = max(1.0, max(height, width) / long_side)
     across, down = max(1, round(width / scale)), max(1, round(height / scale))
     small = cv2.resize(_halved(image, long_side), (across, down), interpolation=cv2.INTER_LINEAR)
-    planes = np.zeros((1, 3, -(-down // 32) * 32, -(-across // 32) * 32), np.uint8)
-    cv2.split(small, [plane[:down, :across] for plane in planes[0]])
-    return planes, scale
+    canvas = np.zeros((1, 3, -(-down // 32) * 32, -(-across // 32) * 32), np.uint8)
+    cv2.split(small, [plane[:down, :across] for plane in canvas[0]])
+    return canvas, scale
 
 
 def _halved(image: Image, long_side: int) -> Image:

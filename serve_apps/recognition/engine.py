@@ -21,7 +21,7 @@ from serve_apps.recognition.decode import Picture
 from serve_apps.recognition.detect import Detector, DetectorLimits, scaled
 from serve_apps.recognition.embed import Embedder
 from serve_apps.recognition.quality import quality, sharpness
-from serve_apps.recognition.sessions import Provider
+from serve_apps.recognition.sessions import Provider, Session
 from serve_apps.recognition.weights import DLIB_FIVE_POINTS
 
 DLIB_SPACE = "dlib-resnet-v1"
@@ -54,9 +54,9 @@ class YunetDlib:
     ) -> None:
         """Builds or checks the graphs in `weights_folder`. Raises WeightsError, CannotRun."""
         cv2.setNumThreads(1)
-        self.detect = Detector(detect.cached_graph(weights_folder), limits, provider)
+        self.detect = Detector(Session(detect.cached_graph(weights_folder), provider), limits)
         self.align = Aligner(DLIB_FIVE_POINTS.locate())
-        self.embed = Embedder(dlib_onnx.cached_graph(weights_folder), provider)
+        self.embed = Embedder(Session(dlib_onnx.cached_graph(weights_folder), provider))
         self.batches = provider != "cpu"
 
     def faces(self, image: Image) -> list[Face]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -10,6 +11,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from serve_apps.recognition.weights import CannotRun
+
+Run: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""A graph with one input and one output."""
 
 Provider: TypeAlias = Literal["cpu", "cuda"]
 
@@ -49,12 +53,12 @@ class Session:
                 "check the driver with nvidia-smi and the CUDA libraries, or unset DOORBELL_PROVIDER"
             )
         self._session.disable_fallback()
-        self._input = self._session.get_inputs()[0].name
+        self.input_name = self._session.get_inputs()[0].name
 
-    def __call__(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The graph's output. Raises CannotRun."""
         try:
-            output: NDArray[np.float32] = self._session.run(None, {self._input: values})[0]
+            output: NDArray[np.float32] = self._session.run(None, {self.input_name: values})[0]
         except Exception as error:
             raise CannotRun(f"{self._name}: {_line(error)}") from error
         return output

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from cluster.cli.bench.backends import backends
 from cluster.cli.bench.engine import engine
+from cluster.cli.bench.recall import recall
 from cluster.cli.bench.service import service
 
 app = typer.Typer(help="Measurements on this machine, beside a peer.", no_args_is_help=True)
-for command in (engine, service):
+for command in (backends, engine, recall, service):
     app.command()(command)
