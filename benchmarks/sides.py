@@ -20,7 +20,7 @@ import numpy as np
 from samples.frames import FRAMES, PEOPLE, PHOTOS
 from serve_apps.faces import Image, Standing, verdict_of
 from serve_apps.gallery.enroll import judge
-from serve_apps.recognition.decode import decode
+from serve_apps.recognition import decode
 from serve_apps.recognition.detect import DetectorLimits
 from serve_apps.recognition.engine import Engine, YunetDlib, faces_of
 from serve_apps.recognition.match import Candidates, MatchRules, identify
@@ -125,16 +125,16 @@ class Ours:
 
     def chips(self, content: bytes) -> list[Image]:
         """The aligned faces of a picture."""
-        image = decode(content)
-        return [self.engine.align(image, face) for face in self.engine.detect(image)]
+        picture = decode.Picture(content)
+        return self.engine.chips(picture, self.engine.find(picture))
 
     def _stages(self, content: bytes) -> dict[str, float]:
         watch, engine = _Watch(), self.engine
-        image = decode(content)
+        picture = decode.Picture(content)
         watch.lap("decode")
-        found = engine.detect(image)
+        found = engine.find(picture)
         watch.lap("detect")
-        chips = [engine.align(image, face) for face in found]
+        chips = engine.chips(picture, found)
         watch.lap("align")
         embeddings = engine.embed(chips)
         watch.lap("embed")

@@ -90,7 +90,8 @@ def build_engine(settings: Settings) -> Engine:
 
         engine = FaceRecognition()
     else:
-        engine = YunetDlib(settings.weights_folder, DetectorLimits(long_side=settings.detect_long_side))
+        limits = DetectorLimits(long_side=settings.detect_long_side)
+        engine = YunetDlib(settings.weights_folder, limits, settings.provider)
     warm_up(engine)
     return engine
 

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     master_key_file: Path | None = None
     notices_file: Path | None = None
     engine: Literal["yunet_dlib", "face_recognition"] = "yunet_dlib"
+    provider: Literal["cpu", "cuda"] = "cpu"
     match_threshold: float = Field(0.58, gt=0, le=2)
     match_margin: float = Field(0.04, ge=0, le=1)
     detect_long_side: int = Field(384, ge=64, le=4096)

@@ -72,17 +72,14 @@ def prepare(settings: Settings) -> str | None:
 
     Raises the errors of what it checks, each one line.
     """
-    from serve_apps.recognition import detect, dlib_onnx
-    from serve_apps.recognition.weights import DLIB_FIVE_POINTS
+    from serve_apps.recognition.engine import YunetDlib, warm_up
 
     assert settings.master_key_file is not None
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     make_master_key(settings.master_key_file)
     master_key(settings.master_key_file)
     WatchedRules(settings.notices_file)
-    detect.cached_graph(settings.weights_folder)
-    dlib_onnx.cached_graph(settings.weights_folder)
-    DLIB_FIVE_POINTS.locate()
+    warm_up(YunetDlib(settings.weights_folder, provider=settings.provider))
     store = key_store()
     if any(key.name == FIRST_KEY for key in store.all()):
         return None

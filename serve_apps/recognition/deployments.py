@@ -5,15 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 
-from serve_apps.faces import Examined, Recognition
+from serve_apps.faces import Examined, Recognition, UndecodableImage
 from serve_apps.recognition.recognizer import Recognizer
 from serve_apps.replica import return_freed_memory, settle_in
 
 T = TypeVar("T")
+
+
+class BatchLimits(BaseModel):
+    """`user_config` in the Serve config; used where the engine gains by batches, which it does on a GPU only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    most_frames: int = Field(8, ge=1, le=16)
+    wait_ms: float = Field(2, ge=0, le=100)
+
+
+BATCHED: Callable[[Callable[..., Any]], Any] = serve.batch(
+    max_batch_size=BatchLimits().most_frames, batch_wait_timeout_s=BatchLimits().wait_ms / 1000
+)
+"""`serve.batch`, whose own types know functions of one argument only."""
 
 
 @serve.deployment(
@@ -35,9 +51,26 @@ class RecognizerReplica:
         self._recognizer = self._thread.submit(build).result()
         return_freed_memory()
 
+    def reconfigure(self, user_config: dict[str, float]) -> None:
+        """Serve calls it with `user_config`. Raises ValidationError for another than BatchLimits."""
+        limits, batch = BatchLimits.model_validate(user_config), self._recognize_together
+        batch.set_max_batch_size(limits.most_frames)
+        batch.set_batch_wait_timeout_s(limits.wait_ms / 1000)
+
     async def recognize(self, image: bytes, gallery_version: int) -> Recognition:
         """Who is in a frame. Raises UndecodableImage."""
-        return await self._alone(self._recognizer.recognize, image, gallery_version)
+        if not self._recognizer.batches:
+            return await self._alone(self._recognizer.recognize, image, gallery_version)
+        answer: Recognition | UndecodableImage = await self._recognize_together(image, gallery_version)
+        if isinstance(answer, UndecodableImage):
+            raise answer
+        return answer
+
+    @BATCHED
+    async def _recognize_together(
+        self, images: list[bytes], gallery_versions: list[int]
+    ) -> list[Recognition | UndecodableImage]:
+        return await self._alone(self._recognizer.recognize_many, images, gallery_versions)
 
     async def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
         """Every face of a photograph with its nearest persons. Raises UndecodableImage."""

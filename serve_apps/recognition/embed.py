@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from serve_apps.faces import Embedding, Image
-from serve_apps.recognition.detect import one_thread_session
+from serve_apps.recognition.sessions import Run
 
 
 class Embedder:
-    """One onnxruntime session on one thread."""
+    """dlib's ResNet, whoever runs its graph."""
 
-    def __init__(self, graph: Path) -> None:
-        self._session = one_thread_session(graph)
+    def __init__(self, run: Run) -> None:
+        """`run` is the graph of `dlib_onnx.cached_graph`."""
+        self._run = run
 
     def __call__(self, chips: list[Image]) -> list[Embedding]:
-        """128 float32 for each RGB chip (150 x 150 x 3 uint8)."""
+        """128 float32 for each RGB chip (150 x 150 x 3 uint8). Raises CannotRun."""
         if not chips:
             return []
-        return list(self._session.run(None, {"chips": np.stack(chips)})[0])
+        return list(self._run(np.stack(chips)))

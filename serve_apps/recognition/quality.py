@@ -17,7 +17,8 @@ FULL_SHARPNESS = 150.0
 
 def sharpness(chip: Image) -> float:
     """Variance of the Laplacian of a chip's grey values (Pech-Pacheco et al., 2000); more is sharper."""
-    return float(cv2.Laplacian(cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+    edges = cv2.Laplacian(cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY), cv2.CV_16S)
+    return float(cv2.meanStdDev(edges)[1][0, 0]) ** 2
 
 
 def quality(box: Box, chip_sharpness: float) -> float:

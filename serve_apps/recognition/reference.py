@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serve_apps.faces import Box, Embedding, Face, Image
+from serve_apps.recognition.decode import Picture
 from serve_apps.recognition.dlib_onnx import CHIP_SIZE
 from serve_apps.recognition.engine import DLIB_SPACE, faces_of
 from serve_apps.recognition.weights import DLIB_FIVE_POINTS, DLIB_RESNET
@@ -20,6 +22,7 @@ class FaceRecognition:
     """face_recognition with its defaults: HOG with one upsample, the small landmark model."""
 
     space = DLIB_SPACE
+    batches = False
 
     def __init__(self) -> None:
         """Raises WeightsError when the weights that face_recognition loads are not the known ones."""
@@ -37,6 +40,12 @@ class FaceRecognition:
         ]
         chips = [self._chip(rgb, place) for place in places]
         return faces_of([(box, 1.0) for box in boxes], chips, [np.asarray(e, np.float32) for e in embeddings])
+
+    def faces_of_many(self, pictures: Sequence[Picture]) -> list[list[Face]]:
+        """The faces of each picture, decoded in full. Raises UndecodableImage."""
+        for picture in pictures:
+            picture.refine(1)
+        return [self.faces(picture.image) for picture in pictures]
 
     def embed(self, chips: list[Image]) -> list[Embedding]:
         """128 float32 for each RGB chip, by dlib itself: what parity is measured against."""

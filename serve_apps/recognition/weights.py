@@ -18,6 +18,10 @@ class WeightsError(Exception):
     """A weight file that is missing or is not the one its name promises."""
 
 
+class CannotRun(WeightsError):
+    """A graph that this machine's processor or GPU cannot run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """A weight file inside an installed package."""
