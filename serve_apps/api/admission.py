@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from io import BytesIO
 from fastapi import Request
 from PIL import Image, UnidentifiedImageError
 
+from serve_apps import jpeg
 from serve_apps.api.problems import Problem
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked instead, and answers with a problem
@@ -80,19 +80,13 @@ def admit_image(content: bytes, limits: AdmissionLimits) -> None:
     truncated = Problem(422, "truncated-image", "the image ends too early")
     if whole is _whole_webp and not whole(content):
         raise truncated  # Pillow cannot read the header of a WebP that is cut short
-    width, height = _jpeg_size(content) if whole is _whole_jpeg else _size(content)
+    width, height = (jpeg.size(content) if whole is jpeg.whole else _size(content)) or (0, 0)
+    if not width:
+        raise Problem(422, "undecodable-image", "the image's header cannot be read")
     if width * height > limits.pixels:
         raise Problem(422, "too-many-pixels", f"{width} x {height} pixels; at most {limits.pixels} are accepted")
     if not whole(content):
         raise truncated
-
-
-_START_OF_SCAN = 0xDA
-_END_OF_IMAGE = 0xD9
-_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""SOF markers: those three in between define tables, an extension and arithmetic coding."""
-_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
-"""A marker that ends a scan: inside one FF is escaped by 00, or is a restart marker."""
 
 
 def _kind(content: bytes) -> str:
@@ -103,61 +97,15 @@ def _kind(content: bytes) -> str:
     return "webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else ""
 
 
-def _size(content: bytes) -> tuple[int, int]:
-    """Width and height from the header; Pillow decodes nothing before it is asked to."""
+def _size(content: bytes) -> tuple[int, int] | None:
+    """Width and height from the header, if it can be read; Pillow decodes nothing before it is asked to."""
     try:
         with Image.open(BytesIO(content), formats=("PNG", "WEBP")) as image:
             if getattr(image, "is_animated", False):
                 raise Problem(422, "animated-image", "a frame is one picture; this file is animated")
             return image.size
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError):
-        raise _unreadable() from None
-
-
-def _jpeg_size(content: bytes) -> tuple[int, int]:
-    """Width and height from the frame header (ITU T.81, B.2.2).
-
-    Every frame of a door's pays for this, and Pillow, which reads the metadata as well, takes five times as long.
-    A second picture behind a telephone's JPEG is ignored.
-    """
-    for marker, at in _jpeg_segments(content):
-        if marker in _FRAME_HEADERS and at + 9 <= len(content):
-            height, width = struct.unpack_from(">HH", content, at + 5)
-            if width and height:
-                return width, height
-        if marker == _START_OF_SCAN:
-            break
-    raise _unreadable()
-
-
-def _unreadable() -> Problem:
-    return Problem(422, "undecodable-image", "the image's header cannot be read")
-
-
-def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int]]:
-    """Each segment's marker and where it stands (ITU T.81, B.1); the end of the image is the last of a whole file.
-
-    A thumbnail inside a segment is skipped with it, and the coded pixels behind a start of scan are skipped too.
-    """
-    at = 2
-    while at + 2 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
-        yield marker, at
-        if marker == _END_OF_IMAGE or at + 4 > len(content):
-            return
-        at += 2 + int.from_bytes(content[at + 2 : at + 4])
-        if marker == _START_OF_SCAN:
-            behind = _SCAN_END.search(content, at)
-            if behind is None:
-                return
-            at = behind.start()
-
-
-def _whole_jpeg(content: bytes) -> bool:
-    return any(marker == _END_OF_IMAGE for marker, _ in _jpeg_segments(content))
+        return None
 
 
 def _whole_png(content: bytes) -> bool:
@@ -170,4 +118,4 @@ def _whole_webp(content: bytes) -> bool:
     return len(content) >= 8 + int(struct.unpack_from("<I", content, 4)[0])
 
 
-_CHECKS = {"jpeg": _whole_jpeg, "png": _whole_png, "webp": _whole_webp}
+_CHECKS = {"jpeg": jpeg.whole, "png": _whole_png, "webp": _whole_webp}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from serve_apps import jpeg
 from serve_apps.faces import Image, UndecodableImage
 
 FLAGS = {
@@ -19,10 +20,6 @@ DECODED_LONG_SIDE = 1024
 """A JPEG's longer side is not reduced below this before it is known whether there is a face. Detection could do with
 less, but most of a JPEG's cost is the same at any reduction, and a face that turns out too small for its chip is paid
 with a second decoding: at 384 pixels, frames of 1920 x 1080 with a face took 40 % longer than without any reduction."""
-
-JPEG = b"\xff\xd8"
-SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of the segments that hold a JPEG's height and width."""
 
 
 def decode(content: bytes, reduction: int = 1) -> Image:
@@ -49,7 +46,7 @@ class Picture:
     def __init__(self, content: bytes) -> None:
         """Raises UndecodableImage."""
         self._content = content
-        self.reduction = coarsest(jpeg_long_side(content) / DECODED_LONG_SIDE)
+        self.reduction = coarsest(max(jpeg.size(content) or (0, 0)) / DECODED_LONG_SIDE)
         self.image = decode(content, self.reduction)
 
     @classmethod
@@ -69,14 +66,3 @@ class Picture:
 def coarsest(reduction: float) -> int:
     """The largest reduction that the decoder offers and that does not exceed this one; 1 below 1."""
     return max((each for each in FLAGS if each <= reduction), default=1)
-
-
-def jpeg_long_side(content: bytes) -> int:
-    """The longer side in pixels, by the header; 0 for what is no JPEG or has a header that cannot be followed."""
-    at = 2
-    while content[:2] == JPEG and len(content) >= at + 9 and content[at] == 0xFF:
-        marker, size = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
-        if marker in SIZES:
-            return max(int.from_bytes(content[at + 5 : at + 7], "big"), int.from_bytes(content[at + 7 : at + 9], "big"))
-        at += 1 if marker == 0xFF else 2 + size
-    return 0

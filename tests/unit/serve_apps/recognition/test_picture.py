@@ -8,7 +8,7 @@ from PIL import Image
 
 from samples.frames import EXIF_ORIENTATION, PHOTOS, WALL
 from serve_apps.faces import Box, UndecodableImage
-from serve_apps.recognition.decode import Picture, coarsest, decode, jpeg_long_side
+from serve_apps.recognition.decode import Picture, coarsest, decode
 from serve_apps.recognition.engine import YunetDlib
 from serve_apps.recognition.match import Candidates, MatchRules
 from serve_apps.recognition.recognizer import Recognizer
@@ -104,16 +104,6 @@ def test_a_crop_of_a_large_jpeg_has_as_many_pixels_as_it_may(engine: YunetDlib, 
     (examined,) = recognizer.examine(jpeg(large(side)), 0, 1)
 
     assert max(decode(examined.crop).shape) >= longest
-
-
-@pytest.mark.parametrize("options", [{}, {"progressive": True}])
-def test_the_header_tells_the_longer_side(options: dict[str, bool]) -> None:
-    assert jpeg_long_side(jpeg(Image.new("RGB", (1200, 700)), 6, **options)) == 1200
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xd8", b"\xff\xd8" + b"\xff" * 10, b"\x89PNG" * 9])
-def test_a_header_that_cannot_be_followed_tells_nothing(content: bytes) -> None:
-    assert jpeg_long_side(content) == 0
 
 
 def test_a_large_png_is_decoded_in_full_at_once() -> None:
