@@ -6,8 +6,9 @@ import typer
 
 from cluster.cli.bench.engine import engine
 from cluster.cli.bench.floor import floor
+from cluster.cli.bench.results import results
 from cluster.cli.bench.service import service
 
 app = typer.Typer(help="Measurements on this machine, beside a peer.", no_args_is_help=True)
-for command in (engine, floor, service):
+for command in (engine, floor, service, results):
     app.command()(command)
