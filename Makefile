@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
+ONLY ?=
 
 .PHONY: run test check bench install install-dev lock clean
 
@@ -19,8 +20,7 @@ check: install-dev
 	$(BIN)/python -m tests.size_budgets
 
 bench: install
-	$(BIN)/doorbell bench engine
-	$(BIN)/doorbell bench service
+	@exec $(BIN)/doorbell bench results $(if $(ONLY),--only $(ONLY))
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev

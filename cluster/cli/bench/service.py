@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import supervisor
+from cluster.cli.bench.interruptible import interruptible
 from cluster.cli.bench.output import AsJson, show
 from cluster.cli.bench.own_cluster import cluster_of_its_own
 from serve_apps.settings import load
@@ -34,7 +32,7 @@ def service(
 
     counts, say = _counts(cameras), Console(stderr=True).print
     try:
-        with _interruptible():
+        with interruptible():
             report = _measured(counts, seconds, peers, say)
     except MeasurementFailed as error:
         print(f"doorbell: {error}", file=sys.stderr)
@@ -62,20 +60,6 @@ def _measured(counts: list[int], seconds: float, peers: bool, say: Callable[[str
     floors.append(floor.measure(seconds, before_the_cluster))
     raced = race(report.beside_peers, seconds, before_the_cluster, say) if peers else ()
     return replace(report, floors=tuple(floors), peers=tuple(raced)).as_json()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let the first Ctrl-C, SIGTERM or hang-up end everything in order, and a second one not disturb that."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        for other in supervisor.PASSED_ON:
-            signal.signal(other, signal.SIG_IGN)
-        raise KeyboardInterrupt(number)
-
-    for number in supervisor.PASSED_ON:
-        signal.signal(number, stop)
-    yield
 
 
 def _counts(cameras: str) -> list[int]:

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.markdown import number, table
+from benchmarks.results import CURVE, found, keep, write
+from benchmarks.sections import SECTIONS
+
+RUN = {
+    "requests_per_second": 70.5,
+    "p50_ms": 100.0,
+    "p99_ms": 200.0,
+    "errors": 0,
+    "too_many": 3,
+    "cpu_seconds_per_frame": 0.025,
+    "cpu_ms_per_frame": {"recognizer 1": 20.0, "gateway": 5.0},
+    "load_share": 0.01,
+    "idle_share": 0.02,
+}
+REPORTS: dict[str, dict[str, Any]] = {
+    "engine": {
+        "rounds": 3,
+        "speedup": 18.7,
+        "speedup_frames": 14.1,
+        "same_verdicts": True,
+        "frames": [
+            {"kind": "photograph", "ours_ms": 16.0, "reference_ms": 300.0, "ours_stages_ms": {"detect": 4.0}},
+            {"kind": "frame", "ours_ms": 13.0, "reference_ms": 190.0, "ours_stages_ms": {"detect": 2.75}},
+        ],
+    },
+    "floor": {"frames_per_second": 133.4, "cpu_seconds_per_frame": 0.0149, "processes": [{}, {}]},
+    "service": {
+        "runs": [{"cameras": 8, **RUN}, {"cameras": 64, **RUN}],
+        "processes": [{"name": "gateway", "resident_mb": 250.0}],
+        "replicas": 2,
+        "saturation_cameras": 64,
+        "flatness": 0.97,
+        "floor": {"frames_per_second": 90.0, "cpu_seconds_per_frame": 0.015, "each": [{"frames_per_second": 91.0}]},
+        "floor_fraction": 0.79,
+        "load_generator_share": 0.01,
+        "peers_cameras": 8,
+        "peers": [{"name": "FastAPI", "ratio": 11.5, "frames_per_cpu_second": 5.2, "cpu_seconds_per_frame": 0.19}],
+    },
+    "gallery": {"sizes": [{"embeddings": n, "p99_ms": 1.8, "resident_mb": 900.0} for n in (1_000, 1_000_000)]},
+    "soak": {
+        "frames": 20_000,
+        "processes": [{"name": "Gateway", "growth_mb": 1.25}],
+        "samples": [{"name": "Gateway", "frames": [0, 10_000, 20_000], "resident_mb": [250.0, 251.0, 251.0]}],
+    },
+    "accuracy": {"ours": {"accuracy": 0.9912, "auc": 0.998}, "reference": {"accuracy": 0.9901}},
+}
+MACHINE = {"processor": "AMD EPYC", "cores": 2}
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Path:
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    for name, report in REPORTS.items():
+        keep(folder, name, json.dumps({"date": "2026-11-23", "machine": MACHINE} | report), 0, "")
+    return folder
+
+
+def text_of(folder: Path) -> str:
+    write(folder, folder.parent / "RESULTS.md")
+    return (folder.parent / "RESULTS.md").read_text()
+
+
+def test_every_measurement_has_its_section_and_the_machine_is_named_once(measured: Path) -> None:
+    text = text_of(measured)
+
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [f"## {t}" for t, _ in SECTIONS.values()]
+    assert text.count("AMD EPYC") == 1
+    assert text.count("2026-11-23") == len(SECTIONS)
+    assert "Not measured" not in text
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| 640x480 frames | 13.0 | 190.0 | 14.1 |",
+        "| detect | 2.75 |",
+        "| 64 | 70.5 | 100.0 | 200.0 | 0 | 3 | 25.0 | 1.0 % | 2.0 % |",
+        "| FastAPI | - | - | - | 190.0 | 5.2 | 11.5 |",
+        "| 1,000,000 | - | 900 | - | 1.800 | - |",
+        "| Gateway | 1.25 | - |",
+        "| accuracy | 0.9912 | 0.9901 |",
+        "| ROC area | 0.9980 | - |",
+    ],
+)
+def test_the_figures_are_in_the_tables(measured: Path, row: str) -> None:
+    assert row in text_of(measured).splitlines()
+
+
+def test_the_plots_lie_beside_the_file_and_are_shown_by_it(measured: Path) -> None:
+    (measured / CURVE).write_bytes(b"\x89PNG")
+
+    text = text_of(measured)
+
+    for stem in ("throughput", "cpu", "peers", "gallery", "soak", "accuracy"):
+        assert f"(plots/{stem}.png)" in text
+        assert (measured.parent / "plots" / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_measurement_that_failed_says_why_beside_what_it_printed(measured: Path) -> None:
+    outcome = keep(measured, "soak", json.dumps(REPORTS["soak"]), 1, "Gateway grew by 9.0 MB")
+
+    assert outcome.failed == "Gateway grew by 9.0 MB"
+    text = text_of(measured)
+    assert "**Failed:** Gateway grew by 9.0 MB" in text
+    assert "| Gateway | 1.25 | - |" in text
+
+
+def test_a_measurement_that_printed_nothing_leaves_no_figures_of_an_earlier_one(measured: Path) -> None:
+    keep(measured, "floor", "", 2, "data/weights: Permission denied")
+
+    assert "133.4" not in text_of(measured)
+    assert "**Failed:** data/weights: Permission denied" in text_of(measured)
+
+
+def test_a_measurement_that_succeeds_forgets_its_failure(measured: Path) -> None:
+    keep(measured, "floor", "", 1, "no")
+    keep(measured, "floor", json.dumps(REPORTS["floor"]), 0, "a warning")
+
+    assert found(measured, "floor").failed is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_file_that_is_no_report_is_a_failure(measured: Path, content: str) -> None:
+    (measured / "floor.json").write_text(content)
+
+    assert found(measured, "floor").failed
+    assert "floor.json is no" in text_of(measured)
+
+
+def test_reports_without_fields_and_missing_ones_still_make_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    for name in [name for name in SECTIONS if name != "gallery"]:
+        keep(folder, name, "{}", 0, "")
+
+    assert text_of(folder).endswith("Not measured: gallery.\n")
+
+
+def test_machines_that_differ_are_told_apart(measured: Path) -> None:
+    keep(measured, "floor", json.dumps(REPORTS["floor"] | {"machine": {"processor": "Cortex-A76"}}), 0, "")
+
+    assert "Machine of floor: processor Cortex-A76." in text_of(measured)
+
+
+def test_numbers_and_cells_are_written_for_people() -> None:
+    assert [number(None), number(True), number(1234567), number(0.126, 2), number(3.0, 0, " ms")] == [
+        "-",
+        "-",
+        "1,234,567",
+        "0.13",
+        "3 ms",
+    ]
+    assert table(("a", "b"), [("x|y", "1")]) == ["", "| a | b |", "| --- | ---: |", r"| x\|y | 1 |", ""]
+    assert table(("a", "b"), []) == []
