@@ -20,6 +20,9 @@ import numpy as np
 from samples.frames import FRAMES, PEOPLE, PHOTOS
 from serve_apps.faces import Image, Standing, verdict_of
 from serve_apps.gallery.enroll import judge
+from serve_apps.gallery.index import search_of
+from serve_apps.gallery.person import Member
+from serve_apps.gallery.search import Search
 from serve_apps.recognition import decode
 from serve_apps.recognition.detect import DetectorLimits
 from serve_apps.recognition.engine import Engine, YunetDlib, faces_of
@@ -151,7 +154,7 @@ class Reference:
     def __init__(self, rules: MatchRules) -> None:
         self.engine = FaceRecognition()
         gallery = enrolled(self.engine)
-        self._known = gallery.embeddings
+        self._known = gallery.rows.embeddings[: gallery.rows.count]
         self._recognizer = Recognizer(self.engine, _FixedGallery(gallery), rules, "bench")
 
     def timed(self, content: bytes) -> Pass:
@@ -176,17 +179,15 @@ class Reference:
         return _answer(self._recognizer, content)
 
 
-def enrolled(engine: Engine) -> Candidates:
+def enrolled(engine: Engine) -> Search:
     """The sample people as this engine sees them, from the sample photographs. Raises PhotoRefused."""
-    examiner = Recognizer(engine, _FixedGallery(Candidates()), MatchRules(), "bench")
-    embeddings, owners = [], []
-    for index, person in enumerate(PEOPLE):
-        for path in person.paths:
-            found = examiner.examine(path.read_bytes(), 0, 1)
-            embeddings.append(judge(found, None, MatchRules().threshold).face.embedding)
-            owners.append(index)
-    people = tuple((person.name, Standing(person.standing)) for person in PEOPLE)
-    return Candidates(np.stack(embeddings), np.array(owners, np.intp), people)
+    examiner = Recognizer(engine, _FixedGallery(search_of([])), MatchRules(), "bench")
+    members = []
+    for person in PEOPLE:
+        found = [examiner.examine(path.read_bytes(), 0, 1) for path in person.paths]
+        embeddings = np.stack([judge(faces, None, MatchRules().threshold).face.embedding for faces in found])
+        members.append(Member(person.name, Standing(person.standing), embeddings))
+    return search_of(members)
 
 
 def _answer(recognizer: Recognizer, content: bytes) -> Answer:

@@ -103,12 +103,17 @@ def match_rules(settings: Settings) -> MatchRules:
 
 def build_recognizer(release: str) -> Recognizer:
     """Engine and gallery of one replica."""
+    from serve_apps.gallery.archive import Archive
     from serve_apps.gallery.index import GalleryIndex
+    from serve_apps.gallery.keeper import Keeper
     from serve_apps.recognition.recognizer import Recognizer
 
     settings = load()
     engine = build_engine(settings)
-    index = GalleryIndex(build_gallery(settings), engine.space)
+    gallery = build_gallery(settings)
+    archive = Archive(settings.index_folder, gallery, engine.space)
+    index = GalleryIndex(gallery, engine.space, archive)
+    Keeper(index, archive).start()
     return Recognizer(engine, index, match_rules(settings), release)
 
 

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         return self.folder / "weights"
 
     @property
+    def index_folder(self) -> Path:
+        """Where the indexes of large galleries are saved."""
+        return self.folder / "index"
+
+    @property
     def notices_log(self) -> Path:
         """Where notices to `log` go."""
         return self.folder / "notices.log"

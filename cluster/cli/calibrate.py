@@ -68,7 +68,8 @@ def gallery(settings: Settings) -> Enrolled:
     logging.getLogger("serve_apps").addHandler(logging.NullHandler())  # unreadable faces are counted, not listed
     store = build_gallery(settings)
     migrate(connect(settings.database_url))
-    members = store.members(SPACE, None)[2]
+    with store.everybody(SPACE) as (_, _, parts):
+        members = [member for part in parts for member in part]
     enrolled = len(store.faces())
     if enrolled and not members:
         raise CannotCalibrate(

@@ -3,6 +3,9 @@
 Embeddings and crops are sealed with AES-256-GCM under the person's own key, and that key under the master key.
 Destroying one row here makes every copy of that person's biometrics unreadable, in old backups too. The keyring
 has a database of its own, so that a backup of the data is never also a backup of the keys.
+
+A file that holds many persons' data, as a saved index does, has a key of its own here, which is destroyed together
+with the key of any person.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -25,7 +29,15 @@ _keys = Table(
     Column("person_id", sa.String(36), primary_key=True),
     Column("wrapped", sa.LargeBinary, nullable=False),
 )
+_file_keys = Table(
+    "file_keys",
+    _metadata,
+    Column("key_id", sa.String(32), primary_key=True),
+    Column("wrapped", sa.LargeBinary, nullable=False),
+)
 NONCE_BYTES = 12
+BATCH = 10_000
+"""Persons asked for by one statement: SQLite takes 32,766 values at the most."""
 
 
 class KeyringError(Exception):
@@ -77,17 +89,21 @@ class Keyring:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(6815)")
             _metadata.create_all(connection)
 
-    def create(self, person_id: str) -> None:
-        """A new key for a new person."""
-        nonce = os.urandom(NONCE_BYTES)
-        wrapped = nonce + self._master.encrypt(nonce, AESGCM.generate_key(256), person_id.encode())
+    def create(self, *person_ids: str) -> None:
+        """A new key for each new person."""
+        rows = [
+            {"person_id": person, "wrapped": self._wrapped(AESGCM.generate_key(256), person)} for person in person_ids
+        ]
         with self._engine.begin() as connection:
-            connection.execute(_keys.insert().values(person_id=person_id, wrapped=wrapped))
+            connection.execute(_keys.insert(), rows)
 
     def destroy(self, person_ids: list[str]) -> None:
-        """Erase: whatever was sealed for these persons is unreadable from now on."""
+        """Erase: whatever was sealed for these persons is unreadable from now on, files of many persons too."""
         with self._engine.begin() as connection:
-            connection.execute(_keys.delete().where(_keys.c.person_id.in_(person_ids)))
+            for batch in _batches(person_ids):
+                connection.execute(_keys.delete().where(_keys.c.person_id.in_(batch)))
+            if person_ids:
+                connection.execute(_file_keys.delete())
         with self._lock:
             for person_id in person_ids:
                 self._opened.pop(person_id, None)
@@ -99,23 +115,104 @@ class Keyring:
 
     def open(self, person_id: str, label: str, sealed: bytes) -> bytes:
         """Decrypt what `seal` gave. Raises KeyringError when the key is gone or the data is not the sealed one."""
-        try:
-            return self._key(person_id).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], label.encode())
-        except (InvalidTag, ValueError) as error:  # ValueError: shorter than a nonce
-            raise KeyringError(f"{label}: the sealed data is damaged") from error
+        opened = _decrypted(self._key(person_id), label, sealed)
+        if isinstance(opened, KeyringError):
+            raise opened
+        return opened
+
+    def open_many(self, sealed: Sequence[tuple[str, str, bytes]]) -> list[bytes | KeyringError]:
+        """`open` for many (person, label, sealed) at once; the error in the place of what cannot be opened."""
+        ciphers = self._ciphers({person_id for person_id, _, _ in sealed})
+        return [_decrypted(ciphers[person_id], label, data) for person_id, label, data in sealed]
+
+    def seal_many(self, plain: Sequence[tuple[str, str, bytes]]) -> list[bytes]:
+        """`seal` for many (person, label, plain) at once. Raises KeyringError."""
+        ciphers = self._ciphers({person_id for person_id, _, _ in plain})
+        sealed = []
+        for person_id, label, data in plain:
+            nonce = os.urandom(NONCE_BYTES)
+            sealed.append(nonce + _found(ciphers[person_id]).encrypt(nonce, data, label.encode()))
+        return sealed
+
+    def without_key(self, person_ids: Sequence[str]) -> set[str]:
+        """Those of these persons who are erased."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return {
+                person_id
+                for batch in _batches(person_ids)
+                for person_id in set(batch)
+                - set(connection.scalars(sa.select(_keys.c.person_id).where(_keys.c.person_id.in_(batch))))
+            }
+
+    def create_file_key(self) -> tuple[str, bytes]:
+        """The id of a new key for a file of many persons' data, and the key."""
+        key_id, key = os.urandom(16).hex(), AESGCM.generate_key(256)
+        with self._engine.begin() as connection:
+            row = {"key_id": key_id, "wrapped": self._wrapped(key, f"file {key_id}")}
+            connection.execute(_file_keys.insert().values(row))
+        return key_id, key
+
+    def file_key(self, key_id: str) -> bytes:
+        """Raises KeyringError when the key is gone."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            wrapped = connection.scalar(sa.select(_file_keys.c.wrapped).where(_file_keys.c.key_id == key_id))
+        if wrapped is None:
+            raise KeyringError("its key is gone: somebody was erased after it was saved, or it is of another gallery")
+        return self._unwrapped(wrapped, f"file {key_id}")
+
+    def destroy_file_key(self, key_id: str) -> None:
+        """The file of this key is unreadable from now on."""
+        with self._engine.begin() as connection:
+            connection.execute(_file_keys.delete().where(_file_keys.c.key_id == key_id))
 
     def _key(self, person_id: str) -> AESGCM:
         with self._lock:
             if person_id not in self._opened:
-                self._opened[person_id] = AESGCM(self._unwrapped(person_id))
+                self._opened[person_id] = _found(self._ciphers({person_id})[person_id])
             return self._opened[person_id]
 
-    def _unwrapped(self, person_id: str) -> bytes:
+    def _ciphers(self, person_ids: set[str]) -> dict[str, AESGCM | KeyringError]:
+        """Each person's key, or why there is none."""
+        wrapped: dict[str, bytes] = {}
         with self._engine.connect().execution_options(reading=True) as connection:
-            wrapped = connection.scalar(sa.select(_keys.c.wrapped).where(_keys.c.person_id == person_id))
+            for batch in _batches(sorted(person_ids)):
+                query = sa.select(_keys.c.person_id, _keys.c.wrapped).where(_keys.c.person_id.in_(batch))
+                wrapped.update(connection.execute(query).tuples().all())
+        return {person_id: self._cipher(person_id, wrapped.get(person_id)) for person_id in person_ids}
+
+    def _cipher(self, person_id: str, wrapped: bytes | None) -> AESGCM | KeyringError:
         if wrapped is None:
-            raise KeyringError(f"person {person_id} has no key: erased")
+            return KeyringError(f"person {person_id} has no key: erased")
         try:
-            return self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], person_id.encode())
+            return AESGCM(self._unwrapped(wrapped, person_id))
+        except KeyringError as error:
+            return error
+
+    def _wrapped(self, key: bytes, label: str) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._master.encrypt(nonce, key, label.encode())
+
+    def _unwrapped(self, wrapped: bytes, label: str) -> bytes:
+        try:
+            return self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], label.encode())
         except InvalidTag as error:
             raise KeyringError("the master key is not the one that made this keyring") from error
+
+
+def _batches(person_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (person_ids[start : start + BATCH] for start in range(0, len(person_ids), BATCH))
+
+
+def _found(cipher: AESGCM | KeyringError) -> AESGCM:
+    if isinstance(cipher, KeyringError):
+        raise cipher
+    return cipher
+
+
+def _decrypted(cipher: AESGCM | KeyringError, label: str, sealed: bytes) -> bytes | KeyringError:
+    if isinstance(cipher, KeyringError):
+        return cipher
+    try:
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], label.encode())
+    except (InvalidTag, ValueError):  # ValueError: shorter than a nonce
+        return KeyringError(f"{label}: the sealed data is damaged")

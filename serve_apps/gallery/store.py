@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
@@ -17,10 +16,9 @@ from cluster.security.keyring import Keyring, KeyringError
 from serve_apps.database import in_commit_order, reading
 from serve_apps.faces import Standing
 from serve_apps.gallery.crops import Crops
+from serve_apps.gallery.members import all_members, count_embeddings, read_members
 from serve_apps.gallery.person import EnrolledFace, Member, NewFace, Person
 from serve_apps.tables import embeddings, gallery_changes, gallery_faces, people
-
-log = logging.getLogger(__name__)
 
 
 class GalleryError(Exception):
@@ -48,7 +46,7 @@ class Gallery:
 
     def __init__(self, engine: Engine, keyring: Keyring, crops: Crops) -> None:
         self._engine = engine
-        self._keyring = keyring
+        self.keyring = keyring
         self._crops = crops
 
     def people(self) -> list[Person]:
@@ -67,7 +65,7 @@ class Gallery:
         try:
             with self._engine.begin() as connection:
                 connection.execute(people.insert().values(id=person.id, name=name, standing=standing, created_at=now))
-                self._keyring.create(person.id)
+                self.keyring.create(person.id)
                 _changed(connection, [person.id])
         except IntegrityError:
             raise NameTaken(name) from None
@@ -89,7 +87,7 @@ class Gallery:
     def remove_people(self, persons: Iterable[Person]) -> None:
         """Erase: the keys go first, so that nothing of these persons can be read whatever happens afterwards."""
         ids = [person.id for person in persons]
-        self._keyring.destroy(ids)
+        self.keyring.destroy(ids)
         with self._engine.begin() as connection:
             connection.execute(people.delete().where(people.c.id.in_(ids)))
             _changed(connection, ids)
@@ -100,8 +98,8 @@ class Gallery:
         """The new face's id. Raises PhotoAlreadyEnrolled, NobodyOfThatName when the person was removed meanwhile."""
         face_id = str(uuid.uuid4())
         try:
-            sealed = self._keyring.seal(person.id, f"embedding {face_id} {face.space}", face.embedding.tobytes())
-            self._crops.put(person.id, face_id, self._keyring.seal(person.id, f"crop {face_id}", face.crop))
+            sealed = self.keyring.seal(person.id, f"embedding {face_id} {face.space}", face.embedding.tobytes())
+            self._crops.put(person.id, face_id, self.keyring.seal(person.id, f"crop {face_id}", face.crop))
             with self._engine.begin() as connection:
                 _must_be_enrolled(connection, person)
                 row = {"id": face_id, "person_id": person.id, "created_at": now}
@@ -132,7 +130,7 @@ class Gallery:
 
     def crop(self, face: EnrolledFace) -> bytes:
         """The enrolled face's JPEG. Raises CropsUnavailable, KeyringError."""
-        return self._keyring.open(face.person_id, f"crop {face.id}", self._crops.get(face.person_id, face.id))
+        return self.keyring.open(face.person_id, f"crop {face.id}", self._crops.get(face.person_id, face.id))
 
     def remove_faces(self, faces: Iterable[EnrolledFace]) -> None:
         """Forget these photographs; their persons stay."""
@@ -148,33 +146,30 @@ class Gallery:
         with reading(self._engine) as connection:
             return version_of(connection)
 
-    def members(self, space: str, since: int | None) -> tuple[int, set[str], list[Member]]:
-        """The gallery's version, the ids changed `since` (None: everybody), and those of them that exist."""
+    def members(self, space: str, since: int) -> tuple[int, set[str], list[Member]]:
+        """The gallery's version, the ids changed `since`, and those of them that exist with embeddings."""
         with reading(self._engine) as connection:
             version = version_of(connection)
-            if since is None:
-                changed = set(connection.scalars(sa.select(people.c.id)))
-            else:
-                changed = set(
-                    connection.scalars(sa.select(gallery_changes.c.person_id).where(gallery_changes.c.seq > since))
-                )
-            query = _MEMBER.where(sa.true() if since is None else people.c.id.in_(changed))
-            rows = connection.execute(query.where(embeddings.c.space == space)).all()
-        return version, changed, self._opened(rows, space)
+            changes = sa.select(gallery_changes.c.person_id).where(gallery_changes.c.seq > since)
+            changed = set(connection.scalars(changes))
+            return version, changed, read_members(connection, self.keyring, space, changed)
 
-    def _opened(self, rows: Sequence[sa.Row[Any, Any, Any, Any]], space: str) -> list[Member]:
-        found: dict[str, tuple[Standing, list[bytes]]] = {}
-        for person_id, standing, face_id, sealed in rows:
-            try:
-                plain = self._keyring.open(person_id, f"embedding {face_id} {space}", sealed)
-            except KeyringError as error:
-                log.error("gallery.embedding_unreadable face=%s: %s", face_id, error)
-                continue
-            found.setdefault(person_id, (Standing(standing), []))[1].append(plain)
-        return [
-            Member(person_id, standing, np.frombuffer(b"".join(vectors), np.float32).reshape(len(vectors), -1))
-            for person_id, (standing, vectors) in found.items()
-        ]
+    @contextmanager
+    def everybody(self, space: str) -> Iterator[tuple[int, int, Iterator[list[Member]]]]:
+        """The gallery's version, the number of embeddings, and everybody who has one, a part at a time."""
+        with reading(self._engine) as connection:
+            yield (
+                version_of(connection),
+                count_embeddings(connection, space),
+                all_members(connection, self.keyring, space),
+            )
+
+    def history(self, version: int) -> str:
+        """A digest of the last changes up to `version`, which tells it from that of another gallery."""
+        log = sa.select(gallery_changes.c.seq, gallery_changes.c.person_id).where(gallery_changes.c.seq <= version)
+        with reading(self._engine) as connection:
+            last = connection.execute(log.order_by(gallery_changes.c.seq.desc()).limit(100)).all()
+        return hashlib.sha256(repr([tuple(row) for row in last]).encode()).hexdigest()
 
 
 _PERSON = sa.select(people.c.id, people.c.name, people.c.standing, people.c.created_at)
@@ -182,11 +177,6 @@ _PEOPLE_BY_ID = _PERSON.where(people.c.id.in_(sa.bindparam("ids", expanding=True
 _FACE = sa.select(
     gallery_faces.c.id, people.c.id, people.c.name, gallery_faces.c.quality, gallery_faces.c.created_at
 ).join_from(gallery_faces, people)
-_MEMBER = (
-    sa.select(people.c.id, people.c.standing, gallery_faces.c.id, embeddings.c.sealed)
-    .join_from(people, gallery_faces)
-    .join(embeddings)
-)
 
 
 def version_of(connection: Connection) -> int:

@@ -9,10 +9,8 @@ claim them; the others are unknown rather than passed to their runner-up.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
+from typing import Protocol
 
 from serve_apps.faces import Embedding, Face, Identity, Match, Standing
 
@@ -26,29 +24,32 @@ class MatchRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """The gallery as matching needs it: `embeddings` n x 128, `owners` n indices into `people`."""
+class Neighbour:
+    """A person and the Euclidean distance of their nearest embedding."""
 
-    embeddings: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 128), np.float32))
-    owners: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    people: tuple[tuple[str, Standing], ...] = ()
+    person_id: str
+    standing: Standing
+    distance: float
 
-    def distances(self, embedding: Embedding) -> NDArray[np.float32]:
-        """The distance to each person: that of their nearest embedding; infinity for a person without any."""
-        nearest = np.full(len(self.people), np.inf, np.float32)
-        np.minimum.at(nearest, self.owners, np.linalg.norm(self.embeddings - embedding, axis=1))
-        return nearest
+
+class Candidates(Protocol):
+    """The persons that a face may be."""
+
+    def nearest(self, embedding: Embedding, count: int) -> list[Neighbour]:
+        """The `count` nearest persons, the nearest first, equally near ones by id; fewer where there are no more."""
 
 
 def nearest(embedding: Embedding, candidates: Candidates, count: int) -> list[Match]:
     """The nearest persons in order, each with the margin to the next one."""
-    distances = candidates.distances(embedding)
-    order = np.argsort(distances, kind="stable")
-    order = order[np.isfinite(distances[order])]
-    ahead = [*distances[order][1:].tolist(), math.inf]
+    return [match for _, match in _matches(embedding, candidates, count)]
+
+
+def _matches(embedding: Embedding, candidates: Candidates, count: int) -> list[tuple[Standing, Match]]:
+    found = candidates.nearest(embedding, count + 1)
+    ahead = [*(neighbour.distance for neighbour in found[1:]), math.inf]
     return [
-        Match(candidates.people[index][0], float(distances[index]), ahead[rank] - float(distances[index]))
-        for rank, index in enumerate(order[:count])
+        (neighbour.standing, Match(neighbour.person_id, neighbour.distance, further - neighbour.distance))
+        for neighbour, further in zip(found[:count], ahead, strict=False)
     ]
 
 
@@ -59,17 +60,18 @@ def accepted(match: Match | None, rules: MatchRules) -> bool:
 
 def identify(faces: list[Face], candidates: Candidates, rules: MatchRules) -> list[Identity]:
     """An identity for each face, in the faces' order; nobody twice."""
-    best = [next(iter(nearest(face.embedding, candidates, 1)), None) for face in faces]
-    claims: dict[str, int] = {}
-    for index, match in enumerate(best):
-        if match is not None and accepted(match, rules):
-            rival = claims.get(match.person_id)
-            rival_match = best[rival] if rival is not None else None
-            if rival_match is None or match.distance < rival_match.distance:
-                claims[match.person_id] = index
-    standings = dict(candidates.people)
-    winners = {index: standings[person] for person, index in claims.items()}
-    return [_identity(face, best[index], winners.get(index, Standing.UNKNOWN)) for index, face in enumerate(faces)]
+    best = [next(iter(_matches(face.embedding, candidates, 1)), None) for face in faces]
+    claims: dict[str, tuple[int, float]] = {}
+    for index, near in enumerate(best):
+        if near is not None and accepted(near[1], rules):
+            person, distance = near[1].person_id, near[1].distance
+            if person not in claims or distance < claims[person][1]:
+                claims[person] = (index, distance)
+    winners = {index for index, _ in claims.values()}
+    return [
+        _identity(face, near[1] if near else None, near[0] if near and index in winners else Standing.UNKNOWN)
+        for index, (face, near) in enumerate(zip(faces, best, strict=True))
+    ]
 
 
 def _identity(face: Face, match: Match | None, standing: Standing) -> Identity:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from benchmarks import calibration
 from benchmarks.calibration import CannotCalibrate, Expected, expected, probes, propose
 from serve_apps.faces import Standing
+from serve_apps.gallery.index import search_of
+from serve_apps.gallery.person import Member
 from serve_apps.recognition.match import Candidates, MatchRules, accepted, nearest
 
 PRESENT = MatchRules()
@@ -28,16 +30,20 @@ def chosen_for(gallery: Gallery, target: float = 0.001) -> Expected:
     return chosen.expected
 
 
+def embeddings(random: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Of one person: in four of the 128 dimensions, so that a few persons are near each other."""
+    rows = np.zeros((count, 128), np.float32)
+    rows[:, :4] = random.normal(0, 0.3, 4) + random.normal(0, 0.15, (count, 4))
+    return rows
+
+
 def candidates_without(gallery: Gallery, person: int, photo: int | None) -> Candidates:
     """The gallery without one photograph of a person, or without the person."""
-    kept = [
-        (index, row)
+    kept = {
+        index: [row for place, row in enumerate(rows) if index != person or (photo is not None and place != photo)]
         for index, rows in enumerate(gallery)
-        for place, row in enumerate(rows)
-        if index != person or (photo is not None and place != photo)
-    ]
-    people = tuple((str(index), Standing.KNOWN) for index in range(len(gallery)))
-    return Candidates(np.stack([row for _, row in kept]), np.array([index for index, _ in kept], np.intp), people)
+    }
+    return search_of([Member(str(index), Standing.KNOWN, np.stack(rows)) for index, rows in kept.items() if rows])
 
 
 def by_the_application(gallery: Gallery, rules: MatchRules) -> tuple[int, int, int]:
@@ -60,7 +66,7 @@ def by_the_application(gallery: Gallery, rules: MatchRules) -> tuple[int, int, i
 def test_the_rates_are_those_of_the_applications_own_rule(seed: int, threshold: float, margin: float) -> None:
     random = np.random.default_rng(seed)
     sizes = [2, *random.integers(1, 4, random.integers(1, 6))]
-    gallery = [(random.normal(0, 0.3, 4) + random.normal(0, 0.15, (size, 4))).astype(np.float32) for size in sizes]
+    gallery = [embeddings(random, size) for size in sizes]
     rules = MatchRules(threshold, margin)
     found = expected(probes(gallery), rules)
 

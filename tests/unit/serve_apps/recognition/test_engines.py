@@ -8,6 +8,8 @@ import pytest
 
 from samples.frames import FRAMES, PEOPLE, PHOTOS, SampleFrame
 from serve_apps.faces import Standing, verdict_of
+from serve_apps.gallery.index import search_of
+from serve_apps.gallery.person import Member
 from serve_apps.recognition.decode import decode
 from serve_apps.recognition.engine import Engine, YunetDlib
 from serve_apps.recognition.match import Candidates, MatchRules
@@ -19,15 +21,12 @@ class Household:
     """The sample people as one engine sees them."""
 
     def __init__(self, engine: Engine) -> None:
-        rows = [
-            (engine.faces(decode(path.read_bytes()))[0].embedding, owner)
-            for owner, person in enumerate(PEOPLE)
-            for path in person.paths
-        ]
-        self._candidates = Candidates(
-            np.stack([row for row, _ in rows]),
-            np.array([owner for _, owner in rows]),
-            tuple((person.name, Standing(person.standing)) for person in PEOPLE),
+        faces = {person: [engine.faces(decode(path.read_bytes()))[0] for path in person.paths] for person in PEOPLE}
+        self._candidates = search_of(
+            [
+                Member(person.name, Standing(person.standing), np.stack([face.embedding for face in found]))
+                for person, found in faces.items()
+            ]
         )
 
     def at_least(self, version: int) -> Candidates:

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_apps.faces import Box, Embedding, Face, Standing
+from serve_apps.gallery.index import search_of
+from serve_apps.gallery.person import Member
 from serve_apps.recognition.match import Candidates, MatchRules, accepted, identify, nearest
 
 RULES = MatchRules(threshold=0.5, margin=0.1)
@@ -22,11 +24,11 @@ def a_face(place: float) -> Face:
 
 
 def gallery(*people: tuple[str, Standing, list[float]]) -> Candidates:
-    rows = [(at(place), owner) for owner, (_, _, places) in enumerate(people) for place in places]
-    return Candidates(
-        np.array([row for row, _ in rows], np.float32).reshape(-1, 128),
-        np.array([owner for _, owner in rows], np.intp),
-        tuple((name, standing) for name, standing, _ in people),
+    return search_of(
+        [
+            Member(name, standing, np.array([at(place) for place in places], np.float32).reshape(-1, 128))
+            for name, standing, places in people
+        ]
     )
 
 
@@ -100,7 +102,7 @@ def test_two_persons_at_one_place_are_nobody() -> None:
 
 
 def test_nobody_is_recognized_in_an_empty_gallery() -> None:
-    (identity,) = identify([a_face(0.0)], Candidates(), RULES)
+    (identity,) = identify([a_face(0.0)], gallery(), RULES)
 
     assert (identity.standing, identity.distance, identity.margin) == (Standing.UNKNOWN, None, None)
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from samples.frames import EXIF_ORIENTATION, PHOTOS, WALL
 from serve_apps.faces import Box, UndecodableImage
+from serve_apps.gallery.index import search_of
 from serve_apps.recognition.decode import Picture, coarsest, decode
 from serve_apps.recognition.engine import YunetDlib
 from serve_apps.recognition.match import Candidates, MatchRules
@@ -38,7 +39,7 @@ def around(box: Box) -> tuple[float, float, float, float]:
 
 class Empty:
     def at_least(self, version: int) -> Candidates:
-        return Candidates()
+        return search_of([])
 
 
 def test_a_large_jpeg_without_a_face_is_only_decoded_reduced(engine: YunetDlib) -> None:

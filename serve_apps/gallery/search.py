@@ -1,0 +1,86 @@
+"""Who is nearest: exact search in a small gallery, a graph and exact ranking in a large one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serve_apps.faces import Embedding
+from serve_apps.gallery import exact
+from serve_apps.gallery.chains import NOBODY
+from serve_apps.gallery.graph import Graph
+from serve_apps.gallery.rows import Rows, distances
+from serve_apps.recognition.match import Neighbour
+
+WANTED = 24
+"""Rows asked for at first: enough for the two nearest of persons with a dozen photographs."""
+
+MOST_WANTED = 4096
+"""A graph is not asked for more; a person with more photographs than that is passed by exact search."""
+
+
+class Search:
+    """`Candidates` over rows. `stale` are the rows that the graph does not have as they are; they are all measured."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.graph: Graph | None = None
+        self.stale: dict[int, object] = {}
+
+    @property
+    def people(self) -> set[str]:
+        """The ids of everybody who has an embedding."""
+        owners = self.rows.owners[: self.rows.count]
+        return {self.rows.people.id_of(number) for number in np.unique(owners[owners != NOBODY]).tolist()}
+
+    def nearest(self, embedding: Embedding, count: int) -> list[Neighbour]:
+        """The nearest persons by exact distance.
+
+        Whatever is nearer than the farthest of the rows found is known; so rows are asked for until the last person
+        wanted is nearer than that, and a tie at the end is never cut.
+        """
+        wanted = WANTED
+        while True:
+            found, proposed = self._near(embedding, wanted)
+            apart = distances(self.rows.embeddings[found], embedding)
+            persons = self._persons(found, apart, count)
+            known = proposed is None or (
+                len(persons) >= count and persons[count - 1].distance < _reach(apart[:proposed], wanted)
+            )
+            if known:
+                return persons[:count]
+            wanted *= 4
+
+    def _near(self, embedding: Embedding, wanted: int) -> tuple[NDArray[np.intp], int | None]:
+        """Rows, and how many of them, from the first, are the nearest ones; None: they are all there are."""
+        graph, stale = self.graph, list(self.stale)  # before the graph is asked, which may be taking them in just now
+        if graph is None or wanted > MOST_WANTED:
+            found, is_all = exact.near(self.rows, embedding, wanted)
+            return found, None if is_all else len(found)
+        found = self._owned(graph.near(embedding, wanted))
+        others = np.setdiff1d(self._owned(np.array(stale, np.intp)), found) if stale else found[:0]
+        return np.concatenate([found, others]), len(found)
+
+    def _owned(self, found: NDArray[np.intp]) -> NDArray[np.intp]:
+        owned: NDArray[np.intp] = found[self.rows.owners[found] != NOBODY]
+        return owned
+
+    def _persons(self, found: NDArray[np.intp], apart: NDArray[np.float32], count: int) -> list[Neighbour]:
+        order = np.argsort(apart, kind="stable")
+        owners = self.rows.owners[found[order]]
+        _, first = np.unique(owners, return_index=True)
+        first.sort()
+        if len(first) > count:  # those as far as the last one too: ids decide between them
+            first = first[apart[order[first]] <= apart[order[first[count - 1]]]]
+        people = self.rows.people
+        persons = [
+            Neighbour(people.id_of(number), people.standing_of(number), distance)
+            for number, distance in zip(owners[first].tolist(), apart[order[first]].tolist(), strict=True)
+        ]
+        return sorted(persons, key=lambda person: (person.distance, person.person_id))
+
+
+def _reach(apart: NDArray[np.float32], wanted: int) -> float:
+    """The distance within which nothing is missing, when these are the distances of the rows proposed."""
+    last = min(wanted, len(apart))
+    return float(np.partition(apart, last - 1)[last - 1]) if last else -1.0

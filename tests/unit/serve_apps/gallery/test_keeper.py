@@ -1,0 +1,307 @@
+"""The index of a large gallery through its life: built, followed, saved, loaded, erased."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster.security.keyring import Keyring, KeyringError
+from serve_apps.database import connect, migrate
+from serve_apps.faces import Standing
+from serve_apps.gallery.archive import Archive
+from serve_apps.gallery.crops import FolderCrops
+from serve_apps.gallery.graph import Graph
+from serve_apps.gallery.index import GalleryIndex
+from serve_apps.gallery.keeper import SAVE_AFTER_CHANGES, SAVE_SECONDS, Keeper
+from serve_apps.gallery.person import NewFace, Person
+from serve_apps.gallery.saved import SavedIndex
+from serve_apps.gallery.store import Gallery
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SPACE = "space-1"
+LARGE = 8
+
+
+def face_of(number: int) -> np.ndarray:
+    return (np.random.default_rng(number).standard_normal(128) * 0.055 + 0.1).astype(np.float32)
+
+
+@dataclass
+class House:
+    folder: Path
+    gallery: Gallery
+
+    @property
+    def archive(self) -> Archive:
+        return Archive(self.folder / "index", self.gallery, SPACE)
+
+    def enrol(self, number: int) -> Person:
+        person = self.gallery.add_person(f"Person {number}", Standing.KNOWN, NOW)
+        self.gallery.add_face(person, NewFace(f"{number:064}", 0.9, face_of(number), SPACE, b"crop"), NOW)
+        return person
+
+    def started(self) -> tuple[GalleryIndex, Keeper]:
+        index = GalleryIndex(self.gallery, SPACE, self.archive)
+        return index, Keeper(index, self.archive, approximate_from=LARGE)
+
+    def check(self) -> None:
+        with SavedIndex(self.archive.path, self.gallery.keyring.file_key) as saved:
+            saved.check()
+
+    def nearest(self, index: GalleryIndex, number: int) -> str:
+        found = index.at_least(self.gallery.version()).nearest(face_of(number), 1)[0]
+        names = {person.id: person.name for person in self.gallery.people()}
+        return names[found.person_id] if found.distance == 0 else "nobody"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    engine, keys = connect(f"sqlite:///{tmp_path}/doorbell.db"), connect(f"sqlite:///{tmp_path}/keyring.db")
+    migrate(engine)
+    yield House(tmp_path, Gallery(engine, Keyring(keys, bytes(32)), FolderCrops(tmp_path / "crops")))
+    engine.dispose()
+    keys.dispose()
+
+
+@pytest.fixture
+def large(house: House) -> House:
+    """A gallery whose index has been saved."""
+    for number in range(LARGE):
+        house.enrol(number)
+    _, keeper = house.started()
+    keeper.tend(0)
+    assert house.archive.path.exists()
+    return house
+
+
+def test_a_small_gallery_has_neither_graph_nor_file(house: House) -> None:
+    house.enrol(1)
+    index, keeper = house.started()
+
+    keeper.tend(0)
+
+    assert index.search.graph is None
+    assert not house.archive.path.exists()
+    assert house.nearest(index, 1) == "Person 1"
+
+
+def test_a_gallery_that_grows_gets_a_graph_and_answers_before_and_after(house: House) -> None:
+    index, keeper = house.started()
+    for number in range(LARGE):
+        house.enrol(number)
+        assert house.nearest(index, number) == f"Person {number}"
+
+    keeper.tend(0)
+
+    assert index.search.graph is not None
+    assert all(house.nearest(index, number) == f"Person {number}" for number in range(LARGE))
+    assert house.nearest(index, 99) == "nobody"
+
+
+def test_a_gallery_that_shrinks_loses_its_graph(large: House) -> None:
+    index, keeper = large.started()
+    assert index.search.graph is not None
+    large.gallery.remove_people(large.gallery.people()[: LARGE // 2 + 1])
+    index.at_least(large.gallery.version())
+
+    keeper.tend(0)
+
+    assert index.search.graph is None
+
+
+def test_a_restart_uses_the_saved_index_and_misses_nothing_that_came_after_it(large: House) -> None:
+    large.enrol(50)
+    large.gallery.change_person("Person 3", None, Standing.BLACKLISTED)
+    large.gallery.remove_faces(large.gallery.faces("Person 4"))
+
+    index, keeper = large.started()
+
+    assert index.from_saved
+    for _ in range(2):  # first from beside the graph, then from in it
+        assert large.nearest(index, 50) == "Person 50"
+        assert index.search.nearest(face_of(3), 1)[0].standing is Standing.BLACKLISTED
+        assert large.nearest(index, 4) == "nobody"
+        keeper.tend(0)
+        assert index.search.stale == {}
+
+
+def test_nobody_is_missed_who_changed_while_the_index_was_saved(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [house.enrol(number) for number in range(LARGE)]
+    index, keeper = house.started()
+    content = Graph.content
+
+    def meanwhile(graph: Graph) -> bytes | bytearray:
+        house.gallery.remove_faces(house.gallery.faces("Person 1"))
+        index.at_least(house.gallery.version())
+        house.enrol(60)  # into the row that became free
+        house.gallery.add_face(people[2], NewFace("f" * 64, 0.9, face_of(61), SPACE, b"crop"), NOW)
+        index.at_least(house.gallery.version())
+        return content(graph)
+
+    monkeypatch.setattr(Graph, "content", meanwhile)
+    keeper.tend(0)
+
+    for each in (index, house.started()[0]):
+        assert [house.nearest(each, number) for number in (1, 60, 61)] == ["nobody", "Person 60", "Person 2"]
+        assert house.nearest(each, 2) == "Person 2"
+
+
+def test_erasing_a_person_makes_the_saved_index_unreadable_at_once(large: House) -> None:
+    copy = large.archive.path.read_bytes()
+
+    large.gallery.remove_people([large.gallery.person("Person 1")])
+
+    with pytest.raises(KeyringError, match="erased"):
+        large.check()
+    index, _ = large.started()
+    assert not index.from_saved
+    assert large.nearest(index, 1) == "nobody"
+    large.archive.path.write_bytes(copy)
+    with pytest.raises(KeyringError, match="erased"):
+        large.check()
+
+
+def test_after_an_erasure_the_index_is_saved_anew_without_the_person(large: House) -> None:
+    index, keeper = large.started()
+    gone = large.gallery.person("Person 1")
+    large.gallery.remove_people([gone])
+    index.at_least(large.gallery.version())
+
+    keeper.tend(0)
+
+    large.check()
+    again, _ = large.started()
+    assert again.from_saved
+    assert gone.id not in again.search.people
+    assert large.nearest(again, 1) == "nobody"
+
+
+When = Callable[[House, Person], None]
+
+
+def before_the_key(house: House, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = Keyring.create_file_key
+
+    def first_erase(keyring: Keyring) -> tuple[str, bytes]:
+        keyring.destroy([person.id])  # an erasure of which the gallery does not know yet
+        return create(keyring)
+
+    monkeypatch.setattr(Keyring, "create_file_key", first_erase)
+
+
+def after_the_key(house: House, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = Keyring.create_file_key
+
+    def then_erase(keyring: Keyring) -> tuple[str, bytes]:
+        made = create(keyring)
+        keyring.destroy([person.id])
+        return made
+
+    monkeypatch.setattr(Keyring, "create_file_key", then_erase)
+
+
+def while_writing(house: House, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = Graph.content
+
+    def erase_meanwhile(graph: Graph) -> bytes | bytearray:
+        house.gallery.remove_people([person])
+        return content(graph)
+
+    monkeypatch.setattr(Graph, "content", erase_meanwhile)
+
+
+@pytest.mark.parametrize("erased", [before_the_key, after_the_key, while_writing])
+def test_a_person_erased_during_a_save_is_in_no_file_that_can_be_read(
+    house: House, monkeypatch: pytest.MonkeyPatch, erased: Callable[[House, Person, pytest.MonkeyPatch], None]
+) -> None:
+    people = [house.enrol(number) for number in range(LARGE)]
+    _, keeper = house.started()
+    erased(house, people[1], monkeypatch)
+
+    keeper.tend(0)
+
+    if house.archive.path.exists():
+        with pytest.raises(KeyringError, match="erased"):
+            house.check()
+
+
+@pytest.mark.parametrize("spoil", [lambda c: c[:-1], lambda c: c[:-900] + bytes([c[-900] ^ 4]) + c[-899:]])
+def test_a_damaged_index_is_said_and_read_from_the_database_and_made_anew(
+    large: House, spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    large.archive.path.write_bytes(spoil(large.archive.path.read_bytes()))
+
+    with caplog.at_level(logging.WARNING):
+        index, keeper = large.started()
+
+    assert not index.from_saved
+    assert [record.getMessage().count("is damaged") for record in caplog.records] == [1]
+    assert large.nearest(index, 5) == "Person 5"
+    keeper.tend(0)
+    large.check()
+
+
+def test_the_index_of_another_past_is_not_used(large: House, tmp_path: Path) -> None:
+    with large.gallery._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM gallery_changes WHERE seq = (SELECT max(seq) FROM gallery_changes)")
+
+    index, _ = large.started()
+
+    assert not index.from_saved
+
+
+def test_a_second_recognizer_takes_the_index_that_the_first_one_made(house: House) -> None:
+    for number in range(LARGE):
+        house.enrol(number)
+    (first, one), (second, two) = house.started(), house.started()
+
+    one.tend(0)
+    made = house.archive.path.read_bytes()
+    two.tend(0)
+
+    assert second.search.graph is not None
+    assert house.archive.path.read_bytes() == made
+    assert house.nearest(second, 3) == house.nearest(first, 3) == "Person 3"
+
+
+def test_an_index_is_saved_again_only_when_it_is_far_behind_and_not_too_often(
+    large: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, keeper = large.started()
+    made = large.archive.path.read_bytes()
+    large.enrol(70)
+    index.at_least(large.gallery.version())
+
+    keeper.tend(0)
+    assert large.archive.path.read_bytes() == made
+    assert not large.archive.is_behind(index.version, SAVE_AFTER_CHANGES)
+
+    monkeypatch.setattr("serve_apps.gallery.keeper.SAVE_AFTER_CHANGES", 2)
+    keeper.tend(1)
+    second = large.archive.path.read_bytes()
+    assert second != made
+    large.enrol(71)
+    index.at_least(large.gallery.version())
+    keeper.tend(SAVE_SECONDS)
+    assert large.archive.path.read_bytes() == second
+    keeper.tend(SAVE_SECONDS + 1)
+    assert large.archive.path.read_bytes() != second
+
+
+def test_while_somebody_else_saves_nobody_waits(large: House) -> None:
+    index, keeper = large.started()
+    large.gallery.remove_people([large.gallery.person("Person 1")])
+    index.at_least(large.gallery.version())
+    before = large.archive.path.read_bytes()
+
+    with large.archive.alone(wait=True) as alone:
+        assert alone
+        keeper.tend(0)
+
+    assert large.archive.path.read_bytes() == before
