@@ -198,7 +198,7 @@ def test_a_small_gallery_is_calibrated(data: Path) -> None:
 
 
 def test_the_two_settings_are_printed_and_the_present_ones_judged(data: Path) -> None:
-    done = in_this_process(data, "calibrate", DOORBELL_MATCH_THRESHOLD="0.3")
+    done = in_this_process(data, "calibrate", DOORBELL_MATCH_THRESHOLD="0.2")
 
     assert done.returncode == 0
     assert done.stdout.splitlines()[-2].startswith("DOORBELL_MATCH_THRESHOLD=0.")
