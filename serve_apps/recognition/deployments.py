@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 
 from serve_apps.faces import Examined, Recognition, UndecodableImage
-from serve_apps.recognition.recognizer import Recognizer
 from serve_apps.replica import return_freed_memory, settle_in
+
+if TYPE_CHECKING:  # a gateway imports this module too, and need not hold the engine's libraries
+    from serve_apps.recognition.recognizer import Recognizer
 
 T = TypeVar("T")
 
