@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -30,6 +30,9 @@ ROLES = (
 )
 """The first pattern that a command line has in it says what the process is for."""
 
+SERVING = frozenset({"gateway", "recognizer", "courier", "replica", "uvicorn"})
+"""Whoever of these ends during a run has crashed, and taken with it what it had used of the processor."""
+
 NUMBERED = frozenset({"recognizer", "replica"})
 
 Seen: TypeAlias = dict[tuple[int, float], tuple[str, float]]
@@ -54,6 +57,11 @@ def residents() -> list[Resident]:
         except psutil.Error:
             continue
     return sorted(found, key=lambda resident: -resident.resident_mb)
+
+
+def recognizers(found: Iterable[Resident]) -> int:
+    """How many of them are recognizer replicas; Ray adds to a process's title what it is just doing."""
+    return sum(role_of(f"ray::{resident.name}") == "recognizer" for resident in found)
 
 
 def seen(root: int | None = None) -> Seen:
@@ -82,6 +90,11 @@ def taken(before: Seen, after: Seen) -> dict[str, float]:
             role = f"{role} {numbers[role]}"
         found[role] = found.get(role, 0.0) + seconds - before.get(key, ("", 0.0))[1]
     return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+
+def ended(before: Seen, after: Seen) -> list[str]:
+    """The roles of processes that were gone at the second look; their CPU time is in no figure."""
+    return sorted(role_of(command) for key, (command, _) in before.items() if key not in after)
 
 
 def role_of(command: str) -> str:
