@@ -60,7 +60,7 @@ def residents() -> list[Resident]:
 
 
 def recognizers(found: Iterable[Resident]) -> int:
-    """How many of them are recognizer replicas; Ray adds to a process's title what it is just doing."""
+    """How many of them are recognizer replicas."""
     return sum(role_of(f"ray::{resident.name}") == "recognizer" for resident in found)
 
 
@@ -103,10 +103,10 @@ def role_of(command: str) -> str:
 
 
 def name_of(command: str) -> str:
-    """Ray's title of a process, or else its program."""
+    """Ray's title of a process without the method that it is just in, or else its program."""
     first = command.split(" ", 1)[0]
     if first.startswith(("ray::", "ray-dashboard")):
-        return first.removeprefix("ray::")
+        return first.removeprefix("ray::").partition(".")[0]
     if " -c " in command:
         return f"{Path(first).name} -c"
     parts = [Path(part).name for part in command.split() if part.endswith(".py") or "/" in part]

@@ -54,11 +54,11 @@ def test_a_frame_costs_its_share_and_no_frame_costs_nothing() -> None:
     assert per_frame({"gateway": 0.5}, 0) == {}
 
 
-def test_a_replica_is_counted_whatever_it_is_just_doing() -> None:
-    name = "ServeReplica:recognizer-blue:Recognizer"
-    found = [Resident(name, 340.0), Resident(f"{name}.handle_request", 340.0), Resident("ServeController", 150.0)]
+def test_a_replica_has_one_name_and_is_counted_whatever_it_is_just_doing() -> None:
+    names = [name_of(title) for title in (REPLICA, f"{REPLICA}.handle_request", "ray::ServeController.listen")]
 
-    assert recognizers(found) == 2
+    assert names == ["ServeReplica:recognizer-blue:Recognizer"] * 2 + ["ServeController"]
+    assert recognizers([Resident(name, 340.0) for name in names]) == 2
 
 
 def test_a_process_that_is_gone_is_told_also_when_another_has_its_id() -> None:
