@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -30,6 +30,9 @@ ROLES = (
 )
 """The first pattern that a command line has in it says what the process is for."""
 
+SERVING = frozenset({"gateway", "recognizer", "courier", "replica", "uvicorn"})
+"""Whoever of these ends during a run has crashed, and taken with it what it had used of the processor."""
+
 NUMBERED = frozenset({"recognizer", "replica"})
 
 Seen: TypeAlias = dict[tuple[int, float], tuple[str, float]]
@@ -54,6 +57,11 @@ def residents() -> list[Resident]:
         except psutil.Error:
             continue
     return sorted(found, key=lambda resident: -resident.resident_mb)
+
+
+def recognizers(found: Iterable[Resident]) -> int:
+    """How many of them are recognizer replicas."""
+    return sum(role_of(f"ray::{resident.name}") == "recognizer" for resident in found)
 
 
 def seen(root: int | None = None) -> Seen:
@@ -84,16 +92,21 @@ def taken(before: Seen, after: Seen) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda each: -each[1]))
 
 
+def ended(before: Seen, after: Seen) -> list[str]:
+    """The roles of processes that were gone at the second look; their CPU time is in no figure."""
+    return sorted(role_of(command) for key, (command, _) in before.items() if key not in after)
+
+
 def role_of(command: str) -> str:
     """What a process is for, by its command line."""
     return next((role for pattern, role in ROLES if re.search(pattern, command)), name_of(command))
 
 
 def name_of(command: str) -> str:
-    """Ray's title of a process, or else its program."""
+    """Ray's title of a process without the method that it is just in, or else its program."""
     first = command.split(" ", 1)[0]
     if first.startswith(("ray::", "ray-dashboard")):
-        return first.removeprefix("ray::")
+        return first.removeprefix("ray::").partition(".")[0]
     if " -c " in command:
         return f"{Path(first).name} -c"
     parts = [Path(part).name for part in command.split() if part.endswith(".py") or "/" in part]

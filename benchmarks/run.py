@@ -58,12 +58,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """CPU seconds between two looks: the service's by role, the load generator's, nobody's, and all there were."""
+    """CPU seconds between two looks: the service's by role, the load generator's, nobody's, and all there were.
+
+    `ended` are the roles of processes that were gone at the second look.
+    """
 
     service: dict[str, float]
     load: float
     idle: float
     all: float
+    ended: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def frames() -> list[bytes]:
 
 
 def run(target: Target, cameras: int, seconds: float) -> Run:
-    """So many cameras at once, after a warm-up that is not counted. Raises MeasurementFailed without one answer."""
+    """So many cameras at once, after a warm-up that is not counted. Raises MeasurementFailed as `summary` does."""
     with tempfile.TemporaryDirectory() as folder, child("benchmarks.load", environment=plain_environment()) as load:
         job = Job(
             target.url, dict(target.headers), _files(Path(folder), target.bodies), cameras, WARM_UP_SECONDS, seconds
@@ -97,13 +101,19 @@ def run(target: Target, cameras: int, seconds: float) -> Run:
     service = cpu_time.taken(before, after)
     service.pop(LOAD, None)
     spent = Spent(
-        service, counted.cpu_seconds, processor_after.idle - processor.idle, processor_after.all - processor.all
+        service,
+        counted.cpu_seconds,
+        processor_after.idle - processor.idle,
+        processor_after.all - processor.all,
+        cpu_time.ended(before, after),
     )
     return summary(counted, spent)
 
 
 def summary(counted: Counted, spent: Spent) -> Run:
-    """The figures of a run. Raises MeasurementFailed without one answer."""
+    """The figures of a run. Raises MeasurementFailed without one answer, or when a serving process has ended."""
+    if crashed := [role for role in spent.ended if role in cpu_time.SERVING]:
+        raise MeasurementFailed(f"{', '.join(crashed)} ended during the run, and what it took is not known")
     answered, total = len(counted.milliseconds), sum(counted.statuses.values())
     if not answered:
         raise MeasurementFailed(f"no frame was answered with 200: {counted.statuses or 'no answer at all'}")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any
 
-from benchmarks.cpu_time import Resident, residents
+from benchmarks.cpu_time import Resident, recognizers, residents
 from benchmarks.floor import Floor
 from benchmarks.machine import machine
 from benchmarks.peers.race import PeerResult
@@ -78,7 +78,8 @@ def measure(
     for count in cameras:
         say(f"measuring {count} cameras …")
         runs.append(run(target, count, seconds))
-    return ServiceReport(runs, residents(), recognizers())
+    processes = residents()
+    return ServiceReport(runs, processes, recognizers(processes))
 
 
 def settle(target: Target, cameras: int) -> None:
@@ -86,14 +87,9 @@ def settle(target: Target, cameras: int) -> None:
     before = 0
     for _ in range(SETTLING_ROUNDS):
         run(target, cameras, SETTLING_SECONDS)
-        if (now := recognizers()) == before:
+        if (now := recognizers(residents())) == before:
             return
         before = now
-
-
-def recognizers() -> int:
-    """Recognizer replicas below this process."""
-    return sum(resident.name.endswith(":Recognizer") for resident in residents())
 
 
 def flatness(runs: Sequence[Run]) -> float | None:

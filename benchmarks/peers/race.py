@@ -85,7 +85,9 @@ def race(ours: Run, seconds: float, environment: Variables, say: Callable[[str],
 
 
 def result(name: str, ours: Run, theirs: Run) -> PeerResult:
-    """The figures side by side."""
+    """The figures side by side. Raises MeasurementFailed when theirs are of a service that did not hold."""
+    if theirs.errors:
+        raise MeasurementFailed(f"{name} gave other answers than it should: {theirs.statuses}")
     return PeerResult(
         name=name,
         requests_per_second=theirs.requests_per_second,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.cpu_time import name_of, per_frame, role_of, taken
+from benchmarks.cpu_time import Resident, ended, name_of, per_frame, recognizers, role_of, taken
 
 REPLICA = "ray::ServeReplica:recognizer-blue:Recognizer"
 
@@ -52,3 +52,17 @@ def test_time_taken_is_by_process_and_new_ones_count_from_nothing() -> None:
 def test_a_frame_costs_its_share_and_no_frame_costs_nothing() -> None:
     assert per_frame({"gateway": 0.5, "GCS": 0.0}, 100) == {"gateway": 5.0}
     assert per_frame({"gateway": 0.5}, 0) == {}
+
+
+def test_a_replica_has_one_name_and_is_counted_whatever_it_is_just_doing() -> None:
+    names = [name_of(title) for title in (REPLICA, f"{REPLICA}.handle_request", "ray::ServeController.listen")]
+
+    assert names == ["ServeReplica:recognizer-blue:Recognizer"] * 2 + ["ServeController"]
+    assert recognizers([Resident(name, 340.0) for name in names]) == 2
+
+
+def test_a_process_that_is_gone_is_told_also_when_another_has_its_id() -> None:
+    before = {(1, 0.1): (REPLICA, 10.0), (2, 0.2): ("/venv/bin/python -m uvicorn app", 5.0)}
+
+    assert ended(before, {(1, 0.1): (REPLICA, 11.0), (2, 9.9): ("/venv/bin/python -m uvicorn app", 0.1)}) == ["uvicorn"]
+    assert ended(before, before) == []

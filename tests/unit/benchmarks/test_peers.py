@@ -51,6 +51,11 @@ def test_the_ratio_is_of_frames_by_cpu_second() -> None:
     assert (found.frames_per_cpu_second, found.ratio) == (5.0, 10.0)
 
 
+def test_a_peer_that_loses_connections_is_not_compared() -> None:
+    with pytest.raises(MeasurementFailed, match="ConnectionResetError"):
+        race.result("FastAPI", OURS, replace(OURS, errors=18, statuses={"200": 61, "ConnectionResetError": 18}))
+
+
 @pytest.mark.parametrize("named", [["Courier"], [], ["Resident", "unknown"]])
 def test_a_peer_that_takes_the_resident_for_somebody_else_is_no_peer(
     monkeypatch: pytest.MonkeyPatch, named: list[str]

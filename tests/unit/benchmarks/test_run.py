@@ -40,6 +40,16 @@ def test_a_run_without_an_answer_has_no_figures() -> None:
         summary(replace(COUNTED, milliseconds=[], statuses={"503": 9}), SPENT)
 
 
+@pytest.mark.parametrize("role", ["uvicorn", "recognizer", "gateway"])
+def test_a_run_in_which_a_server_crashed_has_no_figures(role: str) -> None:
+    with pytest.raises(MeasurementFailed, match=f"{role} ended during the run"):
+        summary(COUNTED, replace(SPENT, ended=["Ray's agents", role]))
+
+
+def test_an_agent_of_rays_that_ends_changes_nothing() -> None:
+    assert summary(COUNTED, replace(SPENT, ended=["Ray's agents"])) == summary(COUNTED, SPENT)
+
+
 def test_what_the_launcher_sets_for_ray_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_SERVE_ENABLE_HA_PROXY", "1")
     monkeypatch.setenv("LANG", "C")
