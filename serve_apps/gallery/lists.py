@@ -19,9 +19,12 @@ from serve_apps.faces import Embedding
 from serve_apps.gallery.chains import NOBODY
 from serve_apps.gallery.growing import grown
 
-PROBED = 0.36
-"""The share of the lists that is searched: half of the nearest rows lie in the first 1 %, the last one in a thousand
-beyond 28 %."""
+PROBED = 0.33
+PROBED_ROWS = 40_000
+"""Lists that are searched: this share of them, and so many rows' more, which is everything in a gallery of 60,000.
+
+Of a million, half of the nearest rows lie in the nearest 1 % of the lists, and one in a thousand beyond 28 %.
+"""
 
 PROPOSED = 8
 """Rows proposed for each one wanted, because codes order them roughly."""
@@ -29,7 +32,6 @@ PROPOSED = 8
 SAMPLE = 64
 """Rows for each list to learn the centres from."""
 
-LEAST_LISTS = 16
 LEAST_SAMPLE = 2_048
 Rows = NDArray[np.intp]
 
@@ -48,8 +50,8 @@ class Lists:
         self._faiss = faiss
         self._index = index
         self._inverted = faiss.extract_index_ivf(index)
-        probed = max(LEAST_LISTS, ceil(self._inverted.nlist * PROBED))
-        probing = faiss.SearchParametersIVF(nprobe=min(self._inverted.nlist, probed))
+        probed = ceil(self._inverted.nlist * min(1.0, PROBED + PROBED_ROWS / made_for))
+        probing = faiss.SearchParametersIVF(nprobe=probed)
         self._parameters = faiss.SearchParametersPreTransform(index_params=probing)
         self._lock = Lock()
         self._row_of, self._entries = row_of, len(row_of)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import faiss
 import numpy as np
@@ -39,9 +40,14 @@ def by_definition(members: dict[str, Member], face: Embedding, count: int) -> li
 
 def with_lists(rows: Rows) -> Search:
     search = Search(rows)
-    search.lists = trained(faces(0, 500), max(rows.count, 100))
+    search.lists = restored(bytearray(empty_lists()), np.empty(0, np.int32), 100)
     search.lists.extend(np.arange(rows.count), rows.embeddings[: rows.count])
     return search
+
+
+@cache
+def empty_lists() -> bytes:
+    return trained(faces(0, 500), 100).content()[0].tobytes()
 
 
 def through_a_file(lists: Lists) -> Lists:
