@@ -11,6 +11,7 @@ from cluster.security.keyring import KeyringError
 from serve_apps.database import DatabaseError
 from serve_apps.gallery.crops import CropsUnavailable
 from serve_apps.gallery.enroll import PhotoRefused
+from serve_apps.gallery.saved import SavedIndexError
 from serve_apps.notifications.rules_file import NoticesFileError
 from serve_apps.recognition.weights import WeightsError
 from serve_apps.settings import SettingsError
@@ -26,6 +27,7 @@ EXPECTED = (
     CropsUnavailable,
     PhotoRefused,
     NoticesFileError,
+    SavedIndexError,
     WeightsError,
     SettingsError,
 )

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from cluster.security.keyring import KeyringError
 from serve_apps.gallery.chains import NOBODY
-from serve_apps.gallery.graph import Graph
 from serve_apps.gallery.growing import room_for
+from serve_apps.gallery.lists import Lists, restored
 from serve_apps.gallery.rows import Rows
 from serve_apps.gallery.saved import Header, SavedIndex, SavedIndexError, save
 from serve_apps.gallery.search import Search
@@ -92,7 +92,7 @@ class Archive:
         finally:
             os.close(descriptor)
 
-    def save(self, key_id: str, key: bytes, taken: Snapshot, graph: Graph) -> int:
+    def save(self, key_id: str, key: bytes, taken: Snapshot, lists: Lists) -> int:
         """Write over the older one, whose key is destroyed; the bytes written.
 
         Raises KeyringError when somebody in the snapshot was erased before the key was made. Whoever is erased later
@@ -101,10 +101,12 @@ class Archive:
         erased = self.keyring.without_key([person_id.decode() for person_id in taken.ids.tolist()])
         if erased:
             raise KeyringError(f"{len(erased)} persons were erased meanwhile")
-        content = graph.content()
+        content, row_of = lists.content()
         embeddings = taken.rows.embeddings[: len(taken.owners)]
-        sections: dict[str, memoryview] = {"graph": memoryview(content)}
+        sections: dict[str, memoryview] = {}
         for name, array in (
+            ("lists", content),
+            ("entries", row_of),
             ("ids", taken.ids),
             ("standings", taken.standings),
             ("owners", taken.owners),
@@ -118,7 +120,7 @@ class Archive:
             history=self._gallery.history(taken.version),
             embeddings=int(np.count_nonzero(taken.owners != NOBODY)),
             id_bytes=taken.ids.dtype.itemsize,
-            scale=graph.scale,
+            made_for=lists.made_for,
             sections={name: len(section) for name, section in sections.items()},
         )
         older = self._key_id()
@@ -139,8 +141,9 @@ class Archive:
             header = saved.header
             if header.space != self._space or self._gallery.history(header.version) != header.history:
                 raise SavedIndexError(f"{self.path}: the saved index is of another gallery or another past")
-            # The graph's bytes are freed before the embeddings come, so that the peak is hardly above what stays.
-            graph = Graph(header.scale, saved.read("graph"))
+            content, row_of = saved.read("lists"), np.frombuffer(saved.read("entries"), np.int32)
+            lists = restored(content, row_of, header.made_for)
+            del content
             ids = np.frombuffer(saved.read("ids"), f"S{header.id_bytes}")
             standings = np.frombuffer(saved.read("standings"), np.uint8)
             owners = np.frombuffer(saved.read("owners"), np.int32)
@@ -149,7 +152,7 @@ class Archive:
             saved.finish()
         search = Search(Rows())
         search.rows.restore(ids, standings, owners, embeddings)
-        search.graph = graph
+        search.lists = lists
         return search, header.version
 
 

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from serve_apps.gallery.archive import Archive, Snapshot, snapshot
 from serve_apps.gallery.chains import NOBODY
-from serve_apps.gallery.graph import Graph
+from serve_apps.gallery.lists import Lists
 from serve_apps.gallery.person import Member
 from serve_apps.gallery.rows import Rows
 from serve_apps.gallery.search import Search
 from serve_apps.gallery.store import Gallery
 
 PAUSE_SECONDS = 0.0005
-"""After a row was taken into the graph, so that a search that waits for it comes first."""
+"""After a row was taken into the lists, so that a search that waits for it comes first."""
 
 
 class GalleryIndex:
-    """Follows the gallery's change log: one thread asks, and another may tend the graph meanwhile."""
+    """Follows the gallery's change log: one thread asks, and another may tend the lists meanwhile."""
 
     def __init__(self, gallery: Gallery, space: str, archive: Archive | None = None) -> None:
         """Everybody, from the saved index when there is one that can be used, else from the database."""
@@ -61,12 +61,18 @@ class GalleryIndex:
         """How many embeddings there are."""
         return self.search.rows.live
 
-    def begin_graph(self) -> int:
-        """From now on changes are noted for a graph to come; how many rows it has to take in."""
+    def begin_lists(self) -> int:
+        """From now on changes are noted for lists to come; how many rows they have to take in."""
         with self._lock:
-            self.search.stale.clear()
+            if self.search.lists is None:
+                self.search.stale.clear()
             self._notes_changes = True
             return self.search.rows.count
+
+    def embeddings_of(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """A copy of these rows."""
+        with self._lock:
+            return self.search.rows.embeddings[rows]
 
     def part(self, first: int, last: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """The numbers of somebody's rows between these, and their embeddings."""
@@ -74,11 +80,11 @@ class GalleryIndex:
             chosen = np.flatnonzero(self.search.rows.owners[first:last] != NOBODY) + first
             return chosen, self.search.rows.embeddings[chosen]
 
-    def use(self, graph: Graph | None) -> None:
-        """Search by this graph from now on; None: exactly."""
+    def use(self, lists: Lists | None) -> None:
+        """Search by these lists from now on; None: exactly."""
         with self._lock:
-            self.search.graph = graph
-            if graph is None:
+            self.search.lists = lists
+            if lists is None:
                 self._notes_changes = False
                 self.search.stale.clear()
 
@@ -87,15 +93,15 @@ class GalleryIndex:
         self._adopt(search, version)
 
     def merge(self, most: int) -> int:
-        """Take rows that changed into the graph; how many were taken."""
+        """Take rows that changed into the lists; how many were taken."""
         with self._lock:
-            graph, waiting = self.search.graph, list(islice(self.search.stale.items(), most))
-        assert graph is not None
+            lists, waiting = self.search.lists, list(islice(self.search.stale.items(), most))
+        assert lists is not None
         for row, change in waiting:
             with self._lock:
                 rows = self.search.rows
                 embedding = rows.embeddings[row].copy() if rows.owners[row] != NOBODY else None
-            graph.put(row, embedding)
+            lists.put(row, embedding)
             with self._lock:
                 if self.search.stale.get(row) is change:  # not changed again meanwhile
                     del self.search.stale[row]
@@ -112,11 +118,11 @@ class GalleryIndex:
         newer, changed, members = self._gallery.members(self._space, version)
         touched = [row for person_id in changed for row in search.rows.remove(person_id)]
         touched += [row for member in members for row in search.rows.put(member)]
-        if search.graph is not None:
+        if search.lists is not None:
             search.stale.update((row, object()) for row in touched)
         with self._lock:
             self.search, self._version = search, newer
-            self._notes_changes = search.graph is not None
+            self._notes_changes = search.lists is not None
 
     def _follow(self) -> None:
         self._version, changed, members = self._gallery.members(self._space, self._version)

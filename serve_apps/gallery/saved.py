@@ -41,7 +41,7 @@ class Header:
     history: str
     embeddings: int
     id_bytes: int
-    scale: float
+    made_for: int
     sections: dict[str, int]
 
 

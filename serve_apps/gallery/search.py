@@ -1,4 +1,4 @@
-"""Who is nearest: exact search in a small gallery, a graph and exact ranking in a large one."""
+"""Who is nearest: exact search in a small gallery, lists and exact ranking in a large one."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 from serve_apps.faces import Embedding
 from serve_apps.gallery import exact
 from serve_apps.gallery.chains import NOBODY
-from serve_apps.gallery.graph import Graph
+from serve_apps.gallery.lists import Lists
 from serve_apps.gallery.rows import Rows, distances
 from serve_apps.recognition.match import Neighbour
 
 WANTED = 24
 """Rows asked for at first: enough for the two nearest of persons with a dozen photographs."""
 
-MOST_WANTED = 4096
-"""A graph is not asked for more; a person with more photographs than that is passed by exact search."""
+MOST_WANTED = 512
+"""Lists are not asked for more; a person with more photographs than that is passed by exact search."""
 
 
 class Search:
-    """`Candidates` over rows. `stale` are the rows that the graph does not have as they are; they are all measured."""
+    """`Candidates` over rows. `stale` are the rows that the lists do not have as they are; they are all measured."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
-        self.graph: Graph | None = None
+        self.lists: Lists | None = None
         self.stale: dict[int, object] = {}
 
     @property
@@ -53,11 +53,11 @@ class Search:
 
     def _near(self, embedding: Embedding, wanted: int) -> tuple[NDArray[np.intp], int | None]:
         """Rows, and how many of them, from the first, are the nearest ones; None: they are all there are."""
-        graph, stale = self.graph, list(self.stale)  # before the graph is asked, which may be taking them in just now
-        if graph is None or wanted > MOST_WANTED:
+        lists, stale = self.lists, list(self.stale)  # before the lists are asked, which may be taking them in just now
+        if lists is None or wanted > MOST_WANTED:
             found, is_all = exact.near(self.rows, embedding, wanted)
             return found, None if is_all else len(found)
-        found = self._owned(graph.near(embedding, wanted))
+        found = self._owned(lists.near(embedding, wanted))
         others = np.setdiff1d(self._owned(np.array(stale, np.intp)), found) if stale else found[:0]
         return np.concatenate([found, others]), len(found)
 

@@ -8,11 +8,12 @@ from cluster.cli.bench.accuracy import accuracy
 from cluster.cli.bench.backends import backends
 from cluster.cli.bench.engine import engine
 from cluster.cli.bench.floor import floor
+from cluster.cli.bench.gallery import gallery
 from cluster.cli.bench.recall import recall
 from cluster.cli.bench.results import results
 from cluster.cli.bench.service import service
 from cluster.cli.bench.soak import soak
 
 app = typer.Typer(help="Measurements on this machine, beside a peer.", no_args_is_help=True)
-for command in (accuracy, backends, engine, floor, recall, results, service, soak):
+for command in (accuracy, backends, engine, floor, gallery, recall, results, service, soak):
     app.command()(command)

@@ -16,9 +16,9 @@ from serve_apps.database import connect, migrate
 from serve_apps.faces import Standing
 from serve_apps.gallery.archive import Archive
 from serve_apps.gallery.crops import FolderCrops
-from serve_apps.gallery.graph import Graph
 from serve_apps.gallery.index import GalleryIndex
 from serve_apps.gallery.keeper import SAVE_AFTER_CHANGES, SAVE_SECONDS, Keeper
+from serve_apps.gallery.lists import Lists
 from serve_apps.gallery.person import NewFace, Person
 from serve_apps.gallery.saved import SavedIndex
 from serve_apps.gallery.store import Gallery
@@ -80,18 +80,18 @@ def large(house: House) -> House:
     return house
 
 
-def test_a_small_gallery_has_neither_graph_nor_file(house: House) -> None:
+def test_a_small_gallery_has_neither_lists_nor_file(house: House) -> None:
     house.enrol(1)
     index, keeper = house.started()
 
     keeper.tend(0)
 
-    assert index.search.graph is None
+    assert index.search.lists is None
     assert not house.archive.path.exists()
     assert house.nearest(index, 1) == "Person 1"
 
 
-def test_a_gallery_that_grows_gets_a_graph_and_answers_before_and_after(house: House) -> None:
+def test_a_gallery_that_grows_gets_lists_and_answers_before_and_after(house: House) -> None:
     index, keeper = house.started()
     for number in range(LARGE):
         house.enrol(number)
@@ -99,20 +99,20 @@ def test_a_gallery_that_grows_gets_a_graph_and_answers_before_and_after(house: H
 
     keeper.tend(0)
 
-    assert index.search.graph is not None
+    assert index.search.lists is not None
     assert all(house.nearest(index, number) == f"Person {number}" for number in range(LARGE))
     assert house.nearest(index, 99) == "nobody"
 
 
-def test_a_gallery_that_shrinks_loses_its_graph(large: House) -> None:
+def test_a_gallery_that_shrinks_loses_its_lists(large: House) -> None:
     index, keeper = large.started()
-    assert index.search.graph is not None
+    assert index.search.lists is not None
     large.gallery.remove_people(large.gallery.people()[: LARGE // 2 + 1])
     index.at_least(large.gallery.version())
 
     keeper.tend(0)
 
-    assert index.search.graph is None
+    assert index.search.lists is None
 
 
 def test_a_restart_uses_the_saved_index_and_misses_nothing_that_came_after_it(large: House) -> None:
@@ -123,7 +123,7 @@ def test_a_restart_uses_the_saved_index_and_misses_nothing_that_came_after_it(la
     index, keeper = large.started()
 
     assert index.from_saved
-    for _ in range(2):  # first from beside the graph, then from in it
+    for _ in range(2):  # first from beside the lists, then from in it
         assert large.nearest(index, 50) == "Person 50"
         assert index.search.nearest(face_of(3), 1)[0].standing is Standing.BLACKLISTED
         assert large.nearest(index, 4) == "nobody"
@@ -134,17 +134,17 @@ def test_a_restart_uses_the_saved_index_and_misses_nothing_that_came_after_it(la
 def test_nobody_is_missed_who_changed_while_the_index_was_saved(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     people = [house.enrol(number) for number in range(LARGE)]
     index, keeper = house.started()
-    content = Graph.content
+    content = Lists.content
 
-    def meanwhile(graph: Graph) -> bytes | bytearray:
+    def meanwhile(lists: Lists) -> tuple[np.ndarray, np.ndarray]:
         house.gallery.remove_faces(house.gallery.faces("Person 1"))
         index.at_least(house.gallery.version())
         house.enrol(60)  # into the row that became free
         house.gallery.add_face(people[2], NewFace("f" * 64, 0.9, face_of(61), SPACE, b"crop"), NOW)
         index.at_least(house.gallery.version())
-        return content(graph)
+        return content(lists)
 
-    monkeypatch.setattr(Graph, "content", meanwhile)
+    monkeypatch.setattr(Lists, "content", meanwhile)
     keeper.tend(0)
 
     for each in (index, house.started()[0]):
@@ -182,9 +182,6 @@ def test_after_an_erasure_the_index_is_saved_anew_without_the_person(large: Hous
     assert large.nearest(again, 1) == "nobody"
 
 
-When = Callable[[House, Person], None]
-
-
 def before_the_key(house: House, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     create = Keyring.create_file_key
 
@@ -207,13 +204,13 @@ def after_the_key(house: House, person: Person, monkeypatch: pytest.MonkeyPatch)
 
 
 def while_writing(house: House, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = Graph.content
+    content = Lists.content
 
-    def erase_meanwhile(graph: Graph) -> bytes | bytearray:
+    def erase_meanwhile(lists: Lists) -> tuple[np.ndarray, np.ndarray]:
         house.gallery.remove_people([person])
-        return content(graph)
+        return content(lists)
 
-    monkeypatch.setattr(Graph, "content", erase_meanwhile)
+    monkeypatch.setattr(Lists, "content", erase_meanwhile)
 
 
 @pytest.mark.parametrize("erased", [before_the_key, after_the_key, while_writing])
@@ -265,7 +262,7 @@ def test_a_second_recognizer_takes_the_index_that_the_first_one_made(house: Hous
     made = house.archive.path.read_bytes()
     two.tend(0)
 
-    assert second.search.graph is not None
+    assert second.search.lists is not None
     assert house.archive.path.read_bytes() == made
     assert house.nearest(second, 3) == house.nearest(first, 3) == "Person 3"
 

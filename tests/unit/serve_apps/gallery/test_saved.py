@@ -11,7 +11,7 @@ GRAPH, REST = b"graph" * 7, bytes(200)
 
 
 def a_header(**sections: int) -> Header:
-    return Header("space-1", "key-1", 7, "past", 2, 36, 200.0, sections or {"graph": len(GRAPH), "rest": len(REST)})
+    return Header("space-1", "key-1", 7, "past", 2, 36, 2, sections or {"graph": len(GRAPH), "rest": len(REST)})
 
 
 @pytest.fixture

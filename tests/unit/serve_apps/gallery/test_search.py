@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,14 +11,12 @@ from hypothesis import strategies as st
 
 from serve_apps.faces import Embedding, Standing
 from serve_apps.gallery import exact
-from serve_apps.gallery.graph import Graph
 from serve_apps.gallery.index import search_of
+from serve_apps.gallery.lists import Lists, restored, trained
 from serve_apps.gallery.person import Member
 from serve_apps.gallery.rows import Rows
 from serve_apps.gallery.search import Search
 from serve_apps.recognition.match import Neighbour, nearest
-
-SCALE = 127 / 0.6
 
 
 def faces(seed: int, count: int = 1) -> np.ndarray:
@@ -38,23 +38,33 @@ def by_definition(members: dict[str, Member], face: Embedding, count: int) -> li
     return sorted(apart, key=lambda person: (person.distance, person.person_id))[:count]
 
 
-def with_graph(rows: Rows) -> Search:
+def with_lists(rows: Rows) -> Search:
     search = Search(rows)
-    search.graph = Graph(SCALE)
-    search.graph.extend(np.arange(rows.count), rows.embeddings[: rows.count])
+    search.lists = restored(bytearray(empty_lists()), np.empty(0, np.int32), 100)
+    search.lists.extend(np.arange(rows.count), rows.embeddings[: rows.count])
     return search
 
 
+@cache
+def empty_lists() -> bytes:
+    return trained(faces(0, 500), 100).content()[0].tobytes()
+
+
+def through_a_file(lists: Lists) -> Lists:
+    content, row_of = lists.content()
+    return restored(bytearray(content.tobytes()), row_of.copy(), lists.made_for)
+
+
 def change(searches: list[Search], member: Member | None, person_id: str, merged: bool) -> None:
-    """Put or remove a person in each, and take it into the graph or leave it waiting."""
+    """Put or remove a person in each, and take it into the lists or leave it waiting."""
     for search in searches:
         rows = search.rows
         touched = rows.put(member) if member else rows.remove(person_id)
-        if search.graph is None:
+        if search.lists is None:
             continue
         search.stale.update((row, object()) for row in touched)
         for row in list(search.stale) if merged else ():
-            search.graph.put(row, rows.embeddings[row] if rows.owners[row] >= 0 else None)
+            search.lists.put(row, rows.embeddings[row] if rows.owners[row] >= 0 else None)
             del search.stale[row]
 
 
@@ -70,7 +80,7 @@ def test_exact_and_approximate_search_answer_alike_whatever_was_added_and_remove
 ) -> None:
     members = {f"person-{number}": a_member(number, 1 + number % 3) for number in range(10)}
     exactly, approximately = search_of(list(members.values())), search_of(list(members.values()))
-    approximately = with_graph(approximately.rows)
+    approximately = with_lists(approximately.rows)
 
     for number, photos, standing, merged in changes:
         member = Member(f"person-{number}", standing, faces(number, photos)) if photos else None
@@ -102,7 +112,7 @@ def test_the_sieve_of_exact_search_keeps_whatever_is_near(seed: int, count: int,
 def test_many_equally_near_persons_are_told_apart_by_id_in_either_search() -> None:
     members = [Member(f"person-{number:03}", Standing.KNOWN, faces(1)) for number in range(300)]
     members += [a_member(number) for number in range(1_000, 1_100)]
-    exactly, approximately = search_of(members), with_graph(search_of(members).rows)
+    exactly, approximately = search_of(members), with_lists(search_of(members).rows)
 
     for search in (exactly, approximately):
         assert [near.person_id for near in search.nearest(faces(1)[0], 3)] == ["person-000", "person-001", "person-002"]
@@ -112,7 +122,7 @@ def test_many_equally_near_persons_are_told_apart_by_id_in_either_search() -> No
 def test_a_person_with_thousands_of_photographs_does_not_hide_the_next_person() -> None:
     often = Member("often", Standing.KNOWN, faces(1) + np.random.default_rng(0).normal(0, 1e-3, (6_000, 128)))
     members = [Member(often.person_id, often.standing, often.embeddings.astype(np.float32)), a_member(2), a_member(3)]
-    exactly, approximately = search_of(members), with_graph(search_of(members).rows)
+    exactly, approximately = search_of(members), with_lists(search_of(members).rows)
 
     (match,) = nearest(faces(1)[0], exactly, 1)
 
@@ -128,35 +138,49 @@ def test_a_change_of_standing_moves_no_embedding() -> None:
     assert Search(rows).nearest(faces(1)[0], 1)[0].standing is Standing.BLACKLISTED
 
 
-def test_nothing_of_a_removed_person_stays_in_memory_or_in_what_the_graph_saves() -> None:
-    search = with_graph(search_of([a_member(number) for number in range(50)]).rows)
-    graph = search.graph
-    rounded = np.clip(np.rint(faces(7)[0] * np.float32(SCALE)), -127, 127).astype(np.int8).tobytes()
-    assert rounded in graph.content()
+def test_nothing_of_a_removed_person_stays_in_memory_or_in_what_the_lists_save() -> None:
+    members = [a_member(number) for number in range(50)]
+    search, without = with_lists(search_of(members).rows), with_lists(search_of([]).rows)
+    without.lists.extend(np.arange(50), np.concatenate([member.embeddings for member in members]))
+    before = codes(search.lists)
 
     change([search], None, "person-7", merged=True)
+    assert codes(search.lists) == before  # which is why they have to be scrubbed
+    search.lists.scrub(lambda rows: search.rows.embeddings[rows])
 
-    assert rounded not in graph.content()
+    never = with_lists(search_of([]).rows)
+    never.lists.extend(np.delete(np.arange(50), 7), np.concatenate([m.embeddings for m in members if m != members[7]]))
+    assert codes(search.lists) == codes(never.lists) != before == codes(without.lists)
     assert not (search.rows.embeddings[: search.rows.count] == faces(7)).all(axis=1).any()
-    assert len(graph) == search.rows.live == 49
+    assert len(search.lists) == search.rows.live == 49
 
 
-def test_a_graph_that_was_saved_and_loaded_goes_on_changing() -> None:
+def codes(lists: Lists) -> list[bytes]:
+    """What each list keeps, the unused end of its last block included."""
+    kept = faiss.extract_index_ivf(lists._index).invlists
+    sizes = [-(-kept.list_size(number) // 32) * 32 * 64 // 2 for number in range(kept.nlist)]
+    return [faiss.rev_swig_ptr(kept.get_codes(number), size).tobytes() for number, size in enumerate(sizes) if size]
+
+
+def test_lists_that_were_saved_and_loaded_go_on_changing() -> None:
     members = {f"person-{number}": a_member(number, 2) for number in range(60)}
-    search = with_graph(search_of(list(members.values())).rows)
+    search = with_lists(search_of(list(members.values())).rows)
     for number in range(0, 60, 2):
         change([search], None, f"person-{number}", merged=True)
         del members[f"person-{number}"]
 
-    search.graph = Graph(SCALE, bytes(search.graph.content()))
+    search.lists = through_a_file(search.lists)
     for number in range(100, 120):
         members[f"person-{number}"] = a_member(number)
         change([search], members[f"person-{number}"], "", merged=True)
+    search.lists.scrub(lambda rows: search.rows.embeddings[rows])
 
-    assert len(search.graph) == search.rows.live == 80
-    for number in range(120):
-        face = faces(number)[0]
-        assert search.nearest(face, 2) == by_definition(members, face, 2)
+    assert len(search.lists) == search.rows.live == 80
+    for lists in (search.lists, through_a_file(search.lists)):
+        search.lists = lists
+        for number in range(120):
+            face = faces(number)[0]
+            assert search.nearest(face, 2) == by_definition(members, face, 2)
 
 
 def test_ids_of_any_36_characters_are_kept_whole() -> None:
@@ -171,6 +195,6 @@ def test_ids_of_any_36_characters_are_kept_whole() -> None:
     assert Search(rows).people == {"b"}
 
 
-@pytest.mark.parametrize("search", [search_of([]), with_graph(Rows())])
+@pytest.mark.parametrize("search", [search_of([]), with_lists(Rows())])
 def test_an_empty_gallery_has_nobody_near(search: Search) -> None:
     assert search.nearest(faces(1)[0], 3) == []

@@ -1,0 +1,42 @@
+"""`doorbell gallery check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cluster.security.keyring import Keyring, master_key
+from serve_apps.database import connect
+from serve_apps.settings import load
+
+app = typer.Typer(help="The gallery's saved index.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `check` a command of its own name while it is the only one."""
+
+
+@app.command()
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A saved index; all of the data folder's.")
+    ] = None,
+) -> None:
+    """Read a saved index to its end and say whether every byte is the one that was written."""
+    from serve_apps.gallery.saved import SavedIndex
+
+    settings = load()
+    assert settings.master_key_file is not None
+    files = [file] if file else sorted(settings.index_folder.glob("*.index"))
+    if not files:
+        print("no index is saved: a gallery of this size does without")
+        return
+    keyring = Keyring(connect(settings.keyring_url), master_key(settings.master_key_file))
+    for path in files:
+        with SavedIndex(path, keyring.file_key) as saved:
+            saved.check()
+            header = saved.header
+        print(f"{path}: whole; {header.embeddings} embeddings of {header.space}, gallery version {header.version}")
