@@ -36,7 +36,7 @@ BATCHED: Callable[[Callable[..., Any]], Any] = serve.batch(
 
 @serve.deployment(
     name="Recognizer",
-    max_ongoing_requests=16,
+    max_ongoing_requests=64,
     ray_actor_options={"num_cpus": 0.8},
     health_check_period_s=5,
     health_check_timeout_s=20,
