@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster.security.keyring import Keyring, KeyringError
+from cluster.security.keyring import Keyring
 from serve_apps.database import connect, migrate
 from serve_apps.faces import Standing
 from serve_apps.gallery.archive import Archive
@@ -20,7 +20,7 @@ from serve_apps.gallery.index import GalleryIndex
 from serve_apps.gallery.keeper import SAVE_AFTER_CHANGES, SAVE_SECONDS, Keeper
 from serve_apps.gallery.lists import Lists
 from serve_apps.gallery.person import NewFace, Person
-from serve_apps.gallery.saved import SavedIndex
+from serve_apps.gallery.saved import SavedIndex, SavedIndexError
 from serve_apps.gallery.store import Gallery
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -157,13 +157,13 @@ def test_erasing_a_person_makes_the_saved_index_unreadable_at_once(large: House)
 
     large.gallery.remove_people([large.gallery.person("Person 1")])
 
-    with pytest.raises(KeyringError, match="erased"):
+    with pytest.raises(SavedIndexError, match="erased"):
         large.check()
     index, _ = large.started()
     assert not index.from_saved
     assert large.nearest(index, 1) == "nobody"
     large.archive.path.write_bytes(copy)
-    with pytest.raises(KeyringError, match="erased"):
+    with pytest.raises(SavedIndexError, match="erased"):
         large.check()
 
 
@@ -224,7 +224,7 @@ def test_a_person_erased_during_a_save_is_in_no_file_that_can_be_read(
     keeper.tend(0)
 
     if house.archive.path.exists():
-        with pytest.raises(KeyringError, match="erased"):
+        with pytest.raises(SavedIndexError, match="erased"):
             house.check()
 
 
