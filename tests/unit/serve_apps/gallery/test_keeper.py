@@ -178,7 +178,7 @@ def test_after_an_erasure_the_index_is_saved_anew_without_the_person(large: Hous
     large.check()
     again, _ = large.started()
     assert again.from_saved
-    assert gone.id not in again.search.people
+    assert gone.id not in [near.person_id for near in again.search.nearest(face_of(1), 100)]
     assert large.nearest(again, 1) == "nobody"
 
 
@@ -302,3 +302,24 @@ def test_while_somebody_else_saves_nobody_waits(large: House) -> None:
         keeper.tend(0)
 
     assert large.archive.path.read_bytes() == before
+
+
+def test_answers_are_right_while_a_thread_makes_merges_and_saves(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_apps.gallery.keeper.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("serve_apps.gallery.keeper.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("serve_apps.gallery.keeper.SAVE_AFTER_CHANGES", 3)
+    index, keeper = house.started()
+    keeper.start()
+    there: set[int] = set()
+
+    for number in range(60):
+        house.enrol(number)
+        there.add(number)
+        if number % 3 == 2:
+            house.gallery.remove_people([house.gallery.person(f"Person {number - 1}")])
+            there.remove(number - 1)
+        for asked in {number, max(number - 1, 0), number // 2}:
+            assert house.nearest(index, asked) == (f"Person {asked}" if asked in there else "nobody")
+
+    assert keeper.stop(10)
+    assert index.search.lists is not None
