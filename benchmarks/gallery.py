@@ -66,8 +66,8 @@ def _measured(size: int, parent: Path, say: Say) -> dict[str, Any]:
         for key, array in (
             ("queries", made.queries),
             ("people", np.array(ids)[people]),
-            ("distances", distances.astype(np.float64)),
-            ("margins", margins.astype(np.float64)),
+            ("distances", distances),
+            ("margins", margins),
         ):
             np.save(folder / f"{key}.npy", array)
         del made

@@ -84,7 +84,7 @@ def _started(folder: Path) -> tuple[GalleryIndex, Archive]:
 
 
 def _searched(index: GalleryIndex, queries: np.ndarray) -> tuple[list[float], list[float], list[Match]]:
-    """Milliseconds on the clock and of the processor, and answers, one question at a time; the first ones warm up."""
+    """Milliseconds on the clock, those of the processor, and the answers; the first questions warm up."""
     search = index.at_least(index.version)
     for query in queries[:50]:
         nearest(query, search, 1)

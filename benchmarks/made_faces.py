@@ -84,7 +84,7 @@ def _owners(dice: np.random.Generator, count: int) -> NDArray[np.int32]:
     return owners[:count]
 
 
-def two_nearest(gallery: MadeGallery) -> tuple[NDArray[np.int32], Matrix, Matrix]:
+def two_nearest(gallery: MadeGallery) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
     """By brute force, apart from the code that is measured: the nearest person, their distance, and the margin.
 
     The margin is that to the next person; infinity where there is none.
@@ -96,7 +96,7 @@ def two_nearest(gallery: MadeGallery) -> tuple[NDArray[np.int32], Matrix, Matrix
     at = np.arange(len(found))
     person, distance = owners[at, first], apart[at, first]
     others = np.where(owners == person[:, None], np.float32(np.inf), apart).min(axis=1)
-    return person, distance, others - distance
+    return person, distance.astype(np.float64), others.astype(np.float64) - distance
 
 
 def _candidates(gallery: MadeGallery, count: int) -> NDArray[np.intp]:

@@ -65,7 +65,7 @@ class Archive:
             return None
         try:
             return self._loaded()
-        except (SavedIndexError, KeyringError, OSError) as error:
+        except (SavedIndexError, OSError) as error:
             log.warning("gallery.saved_index_unusable, reading the database instead: %s", error)
             return None
 
@@ -74,7 +74,7 @@ class Archive:
         try:
             with SavedIndex(self.path, self.keyring.file_key) as saved:
                 return version - saved.header.version >= changes
-        except (SavedIndexError, KeyringError):
+        except SavedIndexError:
             return True
 
     @contextmanager

@@ -46,14 +46,17 @@ class Keeper:
         self._from = approximate_from
         self._saved_at = -SAVE_SECONDS
         self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
         """Tend until the process ends or `stop`."""
-        threading.Thread(target=self._run, name="keeper", daemon=True).start()
+        self._thread.start()
 
-    def stop(self) -> None:
-        """Ends at the next opportunity."""
+    def stop(self, seconds: float) -> bool:
+        """End at the next opportunity; whether it came in so many seconds."""
         self._ended.set()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def tend(self, now: float) -> None:
         """One round; `now` in seconds of any clock that never goes back."""

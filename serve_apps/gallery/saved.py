@@ -20,6 +20,8 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from cluster.security.keyring import KeyringError
+
 MAGIC = b"doorbell-index-1\n"
 CHUNK = 2**20
 TAG = 16
@@ -100,7 +102,7 @@ class SavedIndex:
             raise SavedIndexError(f"{path}: {error.strerror}") from error
         try:
             self._encoded, self.header = self._read_header()
-            self._cipher = AESGCM(key_of(self.header.key_id))
+            self._cipher = AESGCM(self._key(key_of))
         except BaseException:
             self._file.close()
             raise
@@ -141,6 +143,12 @@ class SavedIndex:
             for start in range(0, size, CHUNK):
                 self.read_into(room[: min(CHUNK, size - start)])
         self.finish()
+
+    def _key(self, key_of: Callable[[str], bytes]) -> bytes:
+        try:
+            return key_of(self.header.key_id)
+        except KeyringError as error:
+            raise SavedIndexError(f"{self._path}: {error}") from error
 
     def _read_header(self) -> tuple[bytes, Header]:
         magic = self._file.read(len(MAGIC))

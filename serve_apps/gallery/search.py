@@ -27,12 +27,6 @@ class Search:
         self.lists: Lists | None = None
         self.stale: dict[int, object] = {}
 
-    @property
-    def people(self) -> set[str]:
-        """The ids of everybody who has an embedding."""
-        owners = self.rows.owners[: self.rows.count]
-        return {self.rows.people.id_of(number) for number in np.unique(owners[owners != NOBODY]).tolist()}
-
     def nearest(self, embedding: Embedding, count: int) -> list[Neighbour]:
         """The nearest persons by exact distance.
 

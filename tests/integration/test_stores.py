@@ -494,10 +494,9 @@ def test_an_index_that_follows_is_the_same_as_one_made_new(house: Household) -> 
 
     followed, new = (each.at_least(house.gallery.version()) for each in (index, GalleryIndex(house.gallery, SPACE)))
 
-    assert followed.people == new.people
     for place in (0.0, 1.0, 2.0, 3.0):
         face = np.full(128, place, np.float32)
-        assert followed.nearest(face, 3) == new.nearest(face, 3)
+        assert followed.nearest(face, 9) == new.nearest(face, 9)
 
 
 def test_another_embedding_space_is_another_gallery(house: Household) -> None:
@@ -520,7 +519,7 @@ def test_an_index_misses_no_one_while_many_are_enrolled_at_once(house: Household
     done.set()
     follower.join(30)
 
-    assert len(index.at_least(house.gallery.version()).people) == 20
+    assert len(standings(index, house.gallery)) == 20
 
 
 # keys

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cluster.cli.bench.output import AsJson, show
+from cluster.preflight import CannotStart
 from serve_apps.settings import load
 
 LARGEST = 5_000_000
@@ -21,12 +22,15 @@ def gallery(
     as_json: AsJson = False,
 ) -> None:
     """Galleries of made-up faces: seconds until ready after a restart, memory, time and recall of a search."""
-    from benchmarks.gallery import measure, table
+    from benchmarks.gallery import GalleryRunFailed, measure, table
 
     counts = _counts(sizes)
     folder = load().folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    report = measure(counts, folder, Console(stderr=True).print)
+    try:
+        report = measure(counts, folder, Console(stderr=True).print)
+    except GalleryRunFailed as error:
+        raise CannotStart(str(error)) from error
     show(asdict(report), table(report), as_json)
 
 

@@ -82,6 +82,57 @@ def test_what_was_sealed_as_one_thing_does_not_open_as_another(keyring: Keyring)
         keyring.open("other", "crop 1", sealed)
 
 
+def test_many_are_opened_at_once_and_each_failure_costs_only_its_own(keyring: Keyring) -> None:
+    keyring.create("courier", "gone")
+    labels = [("resident", "crop 1"), ("courier", "crop 2"), ("gone", "crop 3"), ("resident", "crop 4")]
+    sealed = keyring.seal_many([(person, label, label.encode()) for person, label in labels])
+    keyring.destroy(["gone"])
+
+    opened = keyring.open_many(
+        [(*labels[0], sealed[0]), (*labels[1], sealed[1]), (*labels[2], sealed[2]), (*labels[3], sealed[3][:-1])]
+    )
+
+    assert opened[:2] == [b"crop 1", b"crop 2"]
+    assert [str(error) for error in opened[2:]] == [
+        "person gone has no key: erased",
+        "crop 4: the sealed data is damaged",
+    ]
+    assert keyring.open("resident", "crop 1", sealed[0]) == b"crop 1"
+    with pytest.raises(KeyringError, match="erased"):
+        keyring.seal_many([("gone", "crop 3", b"")])
+
+
+def test_more_persons_than_one_statement_takes_are_asked_for_in_parts(keyring: Keyring) -> None:
+    people = [f"person-{number}" for number in range(35_000)]
+    keyring.create(*people[:10])
+
+    assert keyring.without_key(people) == set(people[10:])
+    keyring.destroy(people)
+    assert keyring.without_key(people) == set(people)
+
+
+def test_the_key_of_a_file_ends_with_the_first_person_who_is_erased(keyring: Keyring, database: sa.Engine) -> None:
+    key_id, key = keyring.create_file_key()
+    assert Keyring(database, MASTER).file_key(key_id) == key
+    keyring.destroy([])
+    assert keyring.file_key(key_id) == key
+
+    keyring.destroy(["resident"])
+
+    with pytest.raises(KeyringError, match="its key is gone"):
+        keyring.file_key(key_id)
+
+
+def test_the_key_of_one_file_is_destroyed_without_the_others(keyring: Keyring) -> None:
+    (older, _), (newer, key) = keyring.create_file_key(), keyring.create_file_key()
+
+    keyring.destroy_file_key(older)
+
+    assert keyring.file_key(newer) == key
+    with pytest.raises(KeyringError, match="its key is gone"):
+        keyring.file_key(older)
+
+
 def test_a_master_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "data" / "master.key"
 
