@@ -158,7 +158,7 @@ def test_nothing_of_a_removed_person_stays_in_memory_or_in_what_the_lists_save()
 def codes(lists: Lists) -> list[bytes]:
     """What each list keeps, the unused end of its last block included."""
     kept = faiss.extract_index_ivf(lists._index).invlists
-    sizes = [-(-kept.list_size(number) // 32) * 32 * 64 // 2 for number in range(kept.nlist)]
+    sizes = [-(-kept.list_size(number) // 32) * 32 * 48 // 2 for number in range(kept.nlist)]
     return [faiss.rev_swig_ptr(kept.get_codes(number), size).tobytes() for number, size in enumerate(sizes) if size]
 
 
