@@ -60,17 +60,16 @@ class Search:
         return owned
 
     def _persons(self, found: NDArray[np.intp], apart: NDArray[np.float32], count: int) -> list[Neighbour]:
-        order = np.argsort(apart, kind="stable")
-        owners = self.rows.owners[found[order]]
-        _, first = np.unique(owners, return_index=True)
-        first.sort()
-        if len(first) > count:  # those as far as the last one too: ids decide between them
-            first = first[apart[order[first]] <= apart[order[first[count - 1]]]]
-        people = self.rows.people
-        persons = [
-            Neighbour(people.id_of(number), people.standing_of(number), distance)
-            for number, distance in zip(owners[first].tolist(), apart[order[first]].tolist(), strict=True)
-        ]
+        """The `count` nearest owners of these rows, and those as far away as the last one: ids decide between them."""
+        order = apart.argsort()
+        people, seen = self.rows.people, set()
+        persons: list[Neighbour] = []
+        for number, distance in zip(self.rows.owners[found[order]].tolist(), apart[order].tolist(), strict=True):
+            if len(persons) >= count and distance > persons[-1].distance:
+                break
+            if number not in seen:
+                seen.add(number)
+                persons.append(Neighbour(people.id_of(number), people.standing_of(number), distance))
         return sorted(persons, key=lambda person: (person.distance, person.person_id))
 
 
