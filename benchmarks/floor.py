@@ -18,8 +18,9 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.child import Child, MeasurementFailed, child
+from benchmarks.child import Child, child
 from benchmarks.machine import machine
+from serve_apps.recognition.weights import CannotRun
 
 WARM_UP_SECONDS = 1.0
 START_SECONDS = 0.2
@@ -87,7 +88,7 @@ class Floor:
 
 
 def measure(seconds: float, environment: Mapping[str, str] | None = None, processes: int | None = None) -> Floor:
-    """`processes` (one for each core) for that long. Raises MeasurementFailed.
+    """`processes` (one for each core) for that long. Raises MeasurementFailed, and CannotRun where an engine cannot.
 
     `environment` is that of this process unless given; DOORBELL_… in it choose the engine, as they do for a replica.
     """
@@ -109,7 +110,7 @@ def measure(seconds: float, environment: Mapping[str, str] | None = None, proces
 
 def _ready(process: Child) -> None:
     if failed := process.hear().get("failed"):
-        raise MeasurementFailed(failed)
+        raise CannotRun(failed)
 
 
 def main() -> None:

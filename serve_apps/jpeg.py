@@ -15,6 +15,15 @@ END_OF_IMAGE = 0xD9
 FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF markers: those three in between define tables, an extension and arithmetic coding."""
 
+STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+"""TEM and restart markers: no length follows, and a decoder goes on right behind them."""
+
+MOST_SEGMENTS = 5_000
+"""A colour profile may take 255, a progressive image some dozens; millions would keep a gateway busy for seconds."""
+
+_MARKER = re.compile(rb"\xff++([^\x00\xff])", re.DOTALL)
+"""A marker behind its fill bytes; FF 00 is none."""
+
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 """A marker that ends a scan: inside one FF is escaped by 00, or is a restart marker."""
 
@@ -41,20 +50,24 @@ def whole(content: bytes) -> bool:
 def segments(content: bytes) -> Iterator[tuple[int, int]]:
     """Each segment's marker and where it stands (ITU T.81, B.1); the end of the image is the last of a whole file.
 
-    A thumbnail inside a segment is skipped with it, and the coded pixels behind a start of scan are skipped too.
+    A thumbnail inside a segment is skipped with it, and the coded pixels behind a start of scan are skipped too. What
+    a decoder would read otherwise ends it: a picture must not be larger there than it is here.
     """
-    at = 2
-    while content.startswith(START) and at + 2 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
+    behind = 2 if content.startswith(START) else len(content)
+    for _ in range(MOST_SEGMENTS):
+        found = _MARKER.match(content, behind)
+        if found is None:
+            return
+        marker, at = content[found.start(1)], found.start(1) - 1
         yield marker, at
+        behind = at + 2
+        if marker in STANDALONE:
+            continue
         if marker == END_OF_IMAGE or at + 4 > len(content):
             return
-        at += 2 + int.from_bytes(content[at + 2 : at + 4])
+        behind += int.from_bytes(content[at + 2 : at + 4])
         if marker == START_OF_SCAN:
-            behind = _SCAN_END.search(content, at)
-            if behind is None:
+            end = _SCAN_END.search(content, behind)
+            if end is None:
                 return
-            at = behind.start()
+            behind = end.start()

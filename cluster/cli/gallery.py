@@ -26,13 +26,14 @@ def check(
     ] = None,
 ) -> None:
     """Read a saved index to its end and say whether every byte is the one that was written."""
+    from serve_apps.gallery.keeper import APPROXIMATE_FROM
     from serve_apps.gallery.saved import SavedIndex
 
     settings = load()
     assert settings.master_key_file is not None
     files = [file] if file else sorted(settings.index_folder.glob("*.index"))
     if not files:
-        print("no index is saved: a gallery of this size does without")
+        print(f"no index is saved in {settings.index_folder}; a gallery of fewer than {APPROXIMATE_FROM:,} needs none")
         return
     keyring = Keyring(connect(settings.keyring_url), master_key(settings.master_key_file))
     for path in files:

@@ -142,6 +142,8 @@ class Archive:
             if header.space != self._space or self._gallery.history(header.version) != header.history:
                 raise SavedIndexError(f"{self.path}: the saved index is of another gallery or another past")
             content, row_of = saved.read("lists"), np.frombuffer(saved.read("entries"), np.int32)
+            # Rows that came while the lists were saved are not in this file; the gallery gives them their places anew.
+            row_of[row_of >= header.sections["owners"] // np.dtype(np.int32).itemsize] = NOBODY
             lists = restored(content, row_of, header.made_for)
             del content
             ids = np.frombuffer(saved.read("ids"), f"S{header.id_bytes}")

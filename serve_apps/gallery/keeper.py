@@ -45,6 +45,7 @@ class Keeper:
         self._archive = archive
         self._from = approximate_from
         self._saved_at = -SAVE_SECONDS
+        self._outdated = -1
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -109,26 +110,29 @@ class Keeper:
         return embeddings[embeddings.any(axis=1)]
 
     def _save_when_due(self, lists: Lists, now: float) -> None:
-        if now - self._saved_at < SAVE_SECONDS:
+        if now - self._saved_at < SAVE_SECONDS or self._index.version <= self._outdated:
             return
         with self._archive.alone(wait=False) as alone:
             if alone and self._archive.is_behind(self._index.version, SAVE_AFTER_CHANGES):
                 self._save(lists, now)
 
     def _save(self, lists: Lists, now: float) -> None:
-        """The key comes first: a person erased from here on takes it along, one erased before is looked for."""
+        """The key comes first: a person erased from here on takes it along, one erased before is looked for.
+
+        Where that person is still here, as long as no frame has asked for a newer gallery, the next try waits for one.
+        """
         self._saved_at = now
         keyring = self._archive.keyring
         key_id, key = keyring.create_file_key()
+        taken = self._index.snapshot()
         try:
-            taken = self._index.snapshot()
             while self._index.merge(MERGED_AT_ONCE):
                 pass
             lists.scrub(self._index.embeddings_of)  # or the file would still hold what was erased before
             size = self._archive.save(key_id, key, taken, lists)
         except KeyringError as error:
             keyring.destroy_file_key(key_id)
-            self._saved_at = -SAVE_SECONDS
+            self._saved_at, self._outdated = -SAVE_SECONDS, taken.version
             log.info("gallery.index_not_saved: %s", error)
         except BaseException:
             keyring.destroy_file_key(key_id)

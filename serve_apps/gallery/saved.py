@@ -116,7 +116,9 @@ class SavedIndex:
 
     def read(self, name: str) -> bytearray:
         """The next section, which must be of this name."""
-        size = self.header.sections[name]
+        size = self.header.sections.get(name)
+        if size is None:  # the names are in clear text, and nothing has vouched for them yet
+            raise self._damaged()
         content = bytearray(size)
         self.read_into(memoryview(content))
         return content

@@ -47,7 +47,7 @@ class Search:
 
     def _near(self, embedding: Embedding, wanted: int) -> tuple[NDArray[np.intp], int | None]:
         """Rows, and how many of them, from the first, are the nearest ones; None: they are all there are."""
-        lists, stale = self.lists, list(self.stale)  # before the lists are asked, which may be taking them in just now
+        stale, lists = list(self.stale), self.lists  # in this order: lists may take them in, or end, just now
         if lists is None or wanted > MOST_WANTED:
             found, is_all = exact.near(self.rows, embedding, wanted)
             return found, None if is_all else len(found)

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.child import MeasurementFailed
 from benchmarks.floor import measure
+from serve_apps.recognition.weights import CannotRun
 
 
 def test_two_processes_work_at_the_same_time_on_the_sample_frames(tmp_path: Path) -> None:
@@ -25,3 +26,10 @@ def test_a_process_that_cannot_start_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(MeasurementFailed):
         measure(1.0, os.environ | {"DOORBELL_DATA": str(tmp_path)}, processes=1)
+
+
+def test_an_engine_that_cannot_run_here_is_the_users_to_put_right(tmp_path: Path) -> None:
+    without_a_gpu = {"DOORBELL_DATA": str(tmp_path), "DOORBELL_PROVIDER": "cuda", "CUDA_VISIBLE_DEVICES": "-1"}
+
+    with pytest.raises(CannotRun, match="DOORBELL_PROVIDER=cuda"):
+        measure(1.0, os.environ | without_a_gpu, processes=1)

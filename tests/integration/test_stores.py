@@ -165,6 +165,29 @@ def _migrate(url: str, start: object) -> None:
     migrate(connect(url))
 
 
+def test_no_file_key_outlives_an_erasure_that_is_about_to_commit(house: Household) -> None:
+    person = house.gallery.add_person("Ada", Standing.KNOWN, NOW)
+    saved: list[tuple[str, set[str]]] = []
+
+    def save() -> None:
+        key_id, _ = house.keyring.create_file_key()
+        saved.append((key_id, house.keyring.without_key([person.id])))
+
+    saving = threading.Thread(target=save)
+
+    def meanwhile(_: sa.Connection) -> None:
+        saving.start()
+        saving.join(0.3)
+
+    sa.event.listen(house.keyring._engine, "commit", meanwhile, once=True)
+    house.keyring.destroy([person.id])
+    saving.join()
+
+    key_id, erased = saved[0]
+    assert erased == {person.id}
+    assert house.keyring.file_key(key_id)
+
+
 def test_four_processes_that_start_at_once_migrate_once(empty: str) -> None:
     context = multiprocessing.get_context("fork")
     start = context.Barrier(4)

@@ -18,6 +18,9 @@ from cluster.cli.bench.output import AsJson, show
 from cluster.cli.bench.own_cluster import cluster_of_its_own
 from serve_apps.settings import load
 
+MOST_CAMERAS = 500
+"""Each is a connection in one process, which may have 1,024 open files on most systems."""
+
 
 def service(
     cameras: Annotated[str, typer.Option(help="How many at once, run after run.")] = "1,2,8,32,64",
@@ -67,8 +70,8 @@ def _counts(cameras: str) -> list[int]:
         counts = [int(count) for count in cameras.split(",")]
     except ValueError:
         counts = []
-    if not counts or min(counts) < 1:
-        raise typer.BadParameter(f"'{cameras}' is no list of numbers such as 1,2,8,32")
+    if not counts or min(counts) < 1 or max(counts) > MOST_CAMERAS:
+        raise typer.BadParameter(f"'{cameras}' is no list of numbers up to {MOST_CAMERAS} such as 1,2,8,32")
     return counts
 
 

@@ -78,7 +78,7 @@ def test_the_distances_are_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -
     random = np.random.default_rng(5)
     gallery = [random.normal(size=(size, 8)).astype(np.float32) for size in (3, 1, 4, 2)]
     whole = probes(gallery)
-    monkeypatch.setattr(calibration, "BLOCK", 3)
+    monkeypatch.setattr(calibration, "BLOCK", 30)  # three rows of ten
     blocks = probes(gallery)
 
     for name in ("own", "other", "second", "owners", "others"):

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import io
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image
 
 from serve_apps import jpeg
 
 
-def encoded(**options: bool) -> bytes:
+def encoded(size: tuple[int, int] = (120, 70), **options: bool) -> bytes:
     buffer = io.BytesIO()
-    Image.effect_noise((120, 70), 60).save(buffer, "JPEG", **options)
+    Image.effect_noise(size, 60).save(buffer, "JPEG", **options)
     return buffer.getvalue()
 
 
@@ -38,3 +40,38 @@ def test_a_jpeg_is_whole_up_to_its_last_marker_and_no_earlier() -> None:
 
     assert jpeg.whole(content + b"<html>")
     assert not any(jpeg.whole(content[:length]) for length in range(len(content) - 1))
+
+
+def hidden(standalone: int, small: bytes, large: bytes) -> bytes:
+    """`large`, as a decoder reads it; whoever reads a length behind the first marker reads `small`'s header instead."""
+    first = bytearray(b"\xff\xfe\xff\xff" + bytes(65_533))
+    landing = 0xFFFE + 2 - 2  # the comment's own marker read as a length, counted from the comment
+    first[landing : landing + 4] = b"\xff\xe0\x00\x40"
+    header = small[2 : small.index(b"\xff\xda")] + b"\xff\xd9"
+    inside = bytes(landing + 2 + 0x40 - len(first) - 4) + header
+    second = b"\xff\xfe" + (2 + len(inside)).to_bytes(2) + inside
+    return b"\xff\xd8\xff" + bytes([standalone]) + bytes(first) + second + large[2:]
+
+
+@pytest.mark.parametrize("standalone", [0x00, 0x01, 0xD0, 0xD7])
+def test_a_marker_without_a_length_hides_no_larger_picture(standalone: int) -> None:
+    content = hidden(standalone, encoded(), encoded((240, 200)))
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+
+    assert decoded.shape == (200, 240, 3)
+    assert jpeg.size(content) in (None, (240, 200))
+
+
+def test_fill_bytes_before_a_marker_are_passed_over() -> None:
+    content = encoded()
+
+    assert jpeg.size(content[:2] + b"\xff" * 9 + content[2:]) == (120, 70)
+    assert jpeg.whole(content[:-2] + b"\xff" * 9 + content[-2:])
+
+
+def test_segments_without_end_are_given_up() -> None:
+    content = encoded()
+    start = content.index(b"\xff\xda")
+
+    for many in (b"\xff\xe1\x00\x02", b"\xff\x01", b"\xff\xda\x00\x02"):
+        assert sum(1 for _ in jpeg.segments(content[:start] + many * 20_000 + content[start:])) <= jpeg.MOST_SEGMENTS

@@ -244,6 +244,14 @@ def test_a_damaged_index_is_said_and_read_from_the_database_and_made_anew(
     large.check()
 
 
+def test_a_flipped_bit_anywhere_in_the_clear_text_keeps_no_recognizer_from_starting(large: House) -> None:
+    whole = large.archive.path.read_bytes()
+    for place in range(whole.index(b"}}") + 2):
+        large.archive.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+
+        assert large.archive.load() is None, place
+
+
 def test_the_index_of_another_past_is_not_used(large: House, tmp_path: Path) -> None:
     with large.gallery._engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM gallery_changes WHERE seq = (SELECT max(seq) FROM gallery_changes)")
@@ -289,6 +297,53 @@ def test_an_index_is_saved_again_only_when_it_is_far_behind_and_not_too_often(
     assert large.archive.path.read_bytes() == second
     keeper.tend(SAVE_SECONDS + 1)
     assert large.archive.path.read_bytes() != second
+
+
+def test_as_long_as_an_erased_person_is_still_here_nothing_is_tried_again(
+    large: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, keeper = large.started()
+    tried = []
+    snapshot = index.snapshot
+    monkeypatch.setattr(index, "snapshot", lambda: tried.append(index.version) or snapshot())
+    large.gallery.remove_people([large.gallery.person("Person 1")])
+
+    for now in range(3):
+        keeper.tend(now)
+    assert len(tried) == 1
+
+    index.at_least(large.gallery.version())
+    keeper.tend(3)
+    assert len(tried) == 2
+    large.check()
+
+
+def test_rows_that_came_during_a_save_are_nobodys_after_a_restart(
+    large: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, keeper = large.started()
+    large.gallery.remove_people([large.gallery.person("Person 1")])
+    index.at_least(large.gallery.version())
+    content = Lists.content
+
+    def enrol_meanwhile(lists: Lists) -> tuple[np.ndarray, np.ndarray]:
+        for number in range(60, 63):
+            large.enrol(number)
+        index.at_least(large.gallery.version())
+        index.merge(100)
+        return content(lists)
+
+    monkeypatch.setattr(Lists, "content", enrol_meanwhile)
+    keeper.tend(0)
+    for number in range(60, 63):
+        large.gallery.remove_faces(large.gallery.faces(f"Person {number}"))
+
+    again, _ = large.started()
+
+    assert again.from_saved
+    lists, rows = again.search.lists, again.search.rows
+    assert lists is not None
+    assert max(lists.near(face_of(61), 24)) < rows.count
 
 
 def test_while_somebody_else_saves_nobody_waits(large: House) -> None:

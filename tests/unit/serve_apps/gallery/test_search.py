@@ -131,6 +131,30 @@ def test_a_person_with_thousands_of_photographs_does_not_hide_the_next_person() 
     assert nearest(faces(1)[0], approximately, 1) == [match]
 
 
+class Ending(Search):
+    """Its lists are given up by another thread right after they were looked at."""
+
+    @property
+    def lists(self) -> Lists | None:
+        found, self._lists = self._lists, None
+        if found is not None:
+            self.stale.clear()
+        return found
+
+    @lists.setter
+    def lists(self, lists: Lists | None) -> None:
+        self._lists = lists
+
+
+def test_who_is_not_in_the_lists_is_found_while_they_are_given_up() -> None:
+    search = with_lists(search_of([a_member(number) for number in range(30)]).rows)
+    ending = Ending(search.rows)
+    ending.stale.update((row, object()) for row in search.rows.put(a_member(30)))
+    ending.lists = search.lists
+
+    assert ending.nearest(faces(30)[0], 1)[0].distance == 0
+
+
 def test_a_change_of_standing_moves_no_embedding() -> None:
     rows = search_of([a_member(1, 3), a_member(2)]).rows
 
