@@ -17,7 +17,7 @@ from serve_apps.faces import Standing
 from serve_apps.gallery.archive import Archive
 from serve_apps.gallery.crops import FolderCrops
 from serve_apps.gallery.index import GalleryIndex
-from serve_apps.gallery.keeper import SAVE_AFTER_CHANGES, SAVE_SECONDS, Keeper
+from serve_apps.gallery.keeper import OUTGROWN, SAVE_AFTER_CHANGES, SAVE_SECONDS, Keeper
 from serve_apps.gallery.lists import Lists
 from serve_apps.gallery.person import NewFace, Person
 from serve_apps.gallery.saved import SavedIndex, SavedIndexError
@@ -180,6 +180,94 @@ def test_after_an_erasure_the_index_is_saved_anew_without_the_person(large: Hous
     assert again.from_saved
     assert gone.id not in [near.person_id for near in again.search.nearest(face_of(1), 100)]
     assert large.nearest(again, 1) == "nobody"
+
+
+def test_a_saved_index_has_neither_changes_that_wait_nor_what_changes_have_left(
+    large: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_apps.gallery.keeper.MERGED_AT_ONCE", 1)
+    index, keeper = large.started()
+    older = large.archive.path.read_bytes()
+    for number in range(3):
+        large.gallery.remove_people([large.gallery.person(f"Person {number}")])
+        large.enrol(60 + number)
+    index.at_least(large.gallery.version())
+
+    keeper.tend(0)
+
+    again, _ = large.started()
+    assert again.from_saved
+    assert again.search.lists is not None
+    assert (len(again.search.lists), again.search.lists.dead) == (LARGE, 0)
+    large.archive.path.write_bytes(older)
+    with pytest.raises(SavedIndexError, match="its key is gone"):
+        large.check()
+
+
+def test_the_key_of_an_index_that_was_written_over_is_gone(large: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_apps.gallery.keeper.SAVE_AFTER_CHANGES", 0)
+    older = large.archive.path.read_bytes()
+    _, keeper = large.started()
+
+    keeper.tend(0)
+
+    large.check()
+    large.archive.path.write_bytes(older)
+    with pytest.raises(SavedIndexError, match="its key is gone"):
+        large.check()
+
+
+def test_a_row_that_changes_while_it_is_taken_into_the_lists_goes_on_waiting(
+    large: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, _ = large.started()
+    gone = large.enrol(60)
+    index.at_least(large.gallery.version())
+    put = Lists.put
+
+    def remove_meanwhile(lists: Lists, row: int, embedding: np.ndarray | None) -> None:
+        put(lists, row, embedding)
+        monkeypatch.setattr(Lists, "put", put)
+        large.gallery.remove_people([gone])
+        large.enrol(61)
+        index.at_least(large.gallery.version())
+
+    monkeypatch.setattr(Lists, "put", remove_meanwhile)
+    index.merge(100)
+
+    assert large.nearest(index, 61) == "Person 61"
+    index.merge(100)
+    assert large.nearest(index, 61) == "Person 61"
+    assert index.search.lists is not None
+    assert index.search.lists.dead == 1
+
+
+def test_lists_that_the_gallery_has_outgrown_are_made_anew(large: House) -> None:
+    index, keeper = large.started()
+    for number in range(LARGE, OUTGROWN * LARGE + 1):
+        large.enrol(number)
+    index.at_least(large.gallery.version())
+
+    keeper.tend(0)
+
+    assert index.search.lists is not None
+    assert index.search.lists.made_for == OUTGROWN * LARGE + 1
+    assert large.nearest(index, 3) == "Person 3"
+
+
+def test_what_changes_leave_in_the_lists_is_scrubbed_without_a_save(large: House) -> None:
+    index, keeper = large.started()
+    for number in range(2):
+        large.gallery.remove_faces(large.gallery.faces(f"Person {number}"))
+    index.at_least(large.gallery.version())
+    made = large.archive.path.read_bytes()
+
+    keeper.tend(0)
+
+    assert large.archive.path.read_bytes() == made
+    assert index.search.lists is not None
+    assert index.search.lists.dead == 0
+    assert large.nearest(index, 3) == "Person 3"
 
 
 def before_the_key(house: House, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,33 @@ def test_many_equally_near_persons_are_told_apart_by_id_in_either_search() -> No
         assert nearest(faces(1)[0], search, 1)[0].margin == 0
 
 
+class OneTooFew:
+    """Lists that propose exactly as many rows as are wanted, those with the highest numbers first."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def near(self, _: Embedding, wanted: int) -> np.ndarray:
+        return np.arange(self._count)[::-1][:wanted]
+
+
+def test_a_tie_with_whom_the_lists_did_not_propose_is_decided_by_id() -> None:
+    search = search_of([Member(f"person-{number:03}", Standing.KNOWN, faces(1)) for number in range(40)])
+    search.lists = OneTooFew(40)
+
+    assert [near.person_id for near in search.nearest(faces(1)[0], 1)] == ["person-000"]
+
+
+def test_the_sieve_loses_nobody_to_rounding() -> None:
+    far = np.float32(30) + np.random.default_rng(0).normal(0, 1e-3, (3_000, 128)).astype(np.float32)
+    rows, face = search_of([Member("often", Standing.KNOWN, far)]).rows, far.mean(axis=0)
+    apart = np.linalg.norm(far - face, axis=1)
+
+    found, _ = exact.near(rows, face, 24)
+
+    assert set(np.argsort(apart)[:24]) <= set(found)
+
+
 def test_a_person_with_thousands_of_photographs_does_not_hide_the_next_person() -> None:
     often = Member("often", Standing.KNOWN, faces(1) + np.random.default_rng(0).normal(0, 1e-3, (6_000, 128)))
     members = [Member(often.person_id, often.standing, often.embeddings.astype(np.float32)), a_member(2), a_member(3)]
@@ -153,6 +180,24 @@ def test_who_is_not_in_the_lists_is_found_while_they_are_given_up() -> None:
     ending.lists = search.lists
 
     assert ending.nearest(faces(30)[0], 1)[0].distance == 0
+
+
+def test_free_rows_of_a_saved_gallery_are_nobodys_in_exact_search() -> None:
+    before = search_of([a_member(number) for number in range(400)]).rows
+    gone = [row for number in range(0, 400, 2) for row in before.remove(f"person-{number}")]
+    after = Rows()
+    after.restore(
+        before.people.ids[:400].copy(),
+        before.people.standings[:400].copy(),
+        before.owners[:400].copy(),
+        before.embeddings[:400].copy(),
+    )
+
+    found, is_all = exact.near(after, -faces(0)[0], 24)  # nearer to a row of zeros than to anybody
+
+    assert not is_all
+    assert not set(found) & set(gone)
+    assert Search(after).nearest(faces(7)[0], 2) == Search(before).nearest(faces(7)[0], 2)
 
 
 def test_a_change_of_standing_moves_no_embedding() -> None:
