@@ -60,7 +60,11 @@ class Request(BaseHTTPRequestHandler):
         self._answer(200, {"status": "alive"})
 
     def do_POST(self) -> None:
-        image = self.rfile.read(int(self.headers["Content-Length"]))
+        image = self.rfile.read(length := int(self.headers["Content-Length"]))
+        if len(image) < length:
+            # The agent was killed while it sent; no server takes such a body for a frame.
+            self.close_connection = True
+            return
         frame_id = self.headers["Idempotency-Key"]
         self.server.keys.add(self.headers["X-API-Key"])
         mood = self.server.mood()
