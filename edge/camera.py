@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from edge.errors import CameraIdInvalid
 from edge.trigger import TriggerKind
@@ -31,18 +32,26 @@ def new_frame_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One encoded image as a camera gave it; `label` is a name for people, such as a file name."""
+    """One encoded image as a camera gave it.
+
+    `label` is a name for people, such as a file name; `face` whether a face seems to be in it, None where nobody has
+    looked; `captured_s` the monotonic clock when the shutter was open.
+    """
 
     image: bytes = field(repr=False)
     media_type: str
     label: str = ""
+    face: bool | None = None
+    captured_s: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One image with where, when and why it was taken.
 
-    Raises CameraIdInvalid, and ValueError for an id that is no UUID or a time without a zone.
+    `captured_at` is what the clock on the wall said, which may be wrong; `boot_id` and `boot_s` (seconds since that
+    boot, CLOCK_BOOTTIME) say the same moment on a clock that nobody sets. Raises CameraIdInvalid, and ValueError for
+    an id that is no UUID or a time without a zone.
     """
 
     frame_id: str
@@ -52,6 +61,9 @@ class Frame:
     image: bytes = field(repr=False)
     media_type: str
     label: str = ""
+    face: bool | None = None
+    boot_id: str = ""
+    boot_s: float = 0.0
 
     def __post_init__(self) -> None:
         checked_camera_id(self.camera_id)
@@ -64,10 +76,13 @@ class Frame:
 class Camera(Protocol):
     """Takes a picture when asked."""
 
-    def capture(self) -> Picture:
-        """Return what is in front of the camera now. Raises CameraFailed."""
+    def capture(self, triggered_s: float) -> Picture:
+        """Return the best picture around a moment of the monotonic clock. Raises CameraFailed."""
         ...
 
     def close(self) -> None:
         """Give the device back."""
         ...
+
+
+CameraState = Literal["well", "black", "frozen", "failed", "starting"]

@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 
+from edge.address import checked_url
 from edge.backoff import retry_after_s
 from edge.camera import Frame
-from edge.errors import KeyRefused, KeyUnusable, NotDelivered, Problem, Refused, SettingsInvalid, TryLater
+from edge.errors import KeyRefused, KeyUnusable, NotDelivered, Problem, Refused, TryLater
 
 Event = dict[str, Any]
 
@@ -86,17 +87,6 @@ class Gateway:
 def traceparent(frame_id: str) -> str:
     """Return a W3C trace context. The frame id is the trace id, so all tries of a frame are one trace."""
     return f"00-{frame_id.replace('-', '')}-{secrets.token_hex(8)}-01"
-
-
-def checked_url(url: str) -> httpx.URL:
-    """Return the address of the gateway. Raises SettingsInvalid."""
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise SettingsInvalid(f"{url!r} is no address: {error}", "write it as https://gateway.example") from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise SettingsInvalid(f"{url!r} is no http address", "write it as https://gateway.example")
-    return parsed
 
 
 def _event(response: httpx.Response, frame_id: str) -> Event:
