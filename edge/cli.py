@@ -1,8 +1,7 @@
-"""`doorbell-edge`: run a box, replay a folder of images, look into a spool."""
+"""`doorbell-edge`: run a box, check it, enrol it, replay a folder of images, look into a spool."""
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import sys
@@ -20,23 +19,21 @@ import typer
 from edge.agent import Agent
 from edge.camera import checked_camera_id
 from edge.drivers.replay import Replay
-from edge.errors import SettingsInvalid, Unusable
-from edge.frame_file import read_header
+from edge.errors import Unusable
 from edge.report import LoggedOutcomes, PrintedOutcomes
-from edge.set_aside import listed
 from edge.settings import read_key, read_settings
-from edge.spool import DAMAGED, REFUSED, Spool, entries_in
+from edge.spool import Spool
+from edge.spool_cli import spool_app
+from edge.watchdog import watched
 from edge.wiring import agent_of, agent_of_replay
 
 app = typer.Typer(help="The camera box at a door.", add_completion=False, pretty_exceptions_enable=False)
-spool_app = typer.Typer(help="Look at the frames on disk; safe while an agent runs.")
 app.add_typer(spool_app, name="spool")
 
 _USAGE_STATUS = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-SpoolFolder = Annotated[Path | None, typer.Option("--spool", help="The spool folder.")]
-Config = Annotated[Path | None, typer.Option("--config", help="The settings that name the spool folder.")]
+Config = Annotated[Path, typer.Option("--config", help="The settings of this box, a YAML file.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,15 +48,58 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 @app.command()
-def run(
-    config: Annotated[Path, typer.Option("--config", help="The settings of this box, a YAML file.")],
-    as_json: AsJson = False,
-) -> int:
+def run(config: Config, as_json: AsJson = False) -> int:
     """Watch the door until stopped; frames that wait for the network stay in the spool."""
-    _log_to_stderr(as_json, logging.INFO)
+    log_to_stderr(as_json, logging.INFO)
     with agent_of(read_settings(config), LoggedOutcomes()) as agent, _stopped_by_signals(agent):
-        agent.run()
+        with watched(agent.stuck_s):
+            agent.run()
     return 0
+
+
+@app.command()
+def check(config: Config, as_json: AsJson = False) -> int:
+    """Tell in one screen what works and what to do about what does not; status 1 when something does not."""
+    from edge.check import findings_of, printed
+
+    log_to_stderr(as_json, logging.CRITICAL)
+    return printed(findings_of(read_settings(config)), as_json=as_json)
+
+
+@app.command()
+def enroll(
+    gateway: Annotated[str, typer.Option(help="Address of the gateway.")],
+    code: Annotated[str, typer.Option(help="The one-time code of `doorbell devices enroll`.")],
+    key_file: Annotated[Path, typer.Option(help="Where this box keeps its key.")],
+    ca_file: Annotated[Path | None, typer.Option(help="Authorities that may have signed the certificate.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Put the new key in the place of an old one.")] = False,
+) -> None:
+    """Trade a one-time code for a key of this box's own."""
+    from edge.enrolment import enrol_into
+
+    name = enrol_into(key_file, gateway, code, replace=replace, ca_file=ca_file)
+    print(f"enrolled as {name}; the key is in {key_file}")
+
+
+@app.command()
+def unit(config: Config = Path("/etc/doorbell-edge/edge.yaml")) -> None:
+    """Print the systemd unit of this installation."""
+    from edge.unit import unit as unit_of
+
+    print(unit_of(config), end="")
+
+
+@app.command()
+def bench(
+    as_json: AsJson = False,
+    spool: Annotated[Path | None, typer.Option(help="Measure the disk under this folder.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long each part takes, about.")] = 10.0,
+) -> int:
+    """Measure this box: trigger to first byte sent, frames onto the disk, memory, idle processor time."""
+    from edge.bench import measured, printed_bench
+
+    log_to_stderr(as_json, logging.CRITICAL)
+    return printed_bench(measured(spool, seconds), as_json=as_json)
 
 
 @app.command()
@@ -76,7 +116,7 @@ def replay(
     key_file: Annotated[Path | None, typer.Option(help="Holds the API key; else DOORBELL_EDGE_KEY.")] = None,
 ) -> int:
     """Post every image of a folder as a door would, and print each answer as it comes."""
-    _log_to_stderr(as_json, logging.ERROR)
+    log_to_stderr(as_json, logging.ERROR)
     checked_camera_id(camera)
     source = Replay(folder, interval or 0.0)
     outcomes = PrintedOutcomes((file.name for file in source.files), as_json=as_json)
@@ -89,29 +129,6 @@ def replay(
     ):
         agent.run()
     return _replayed(outcomes, len(source.files), spool)
-
-
-@spool_app.command("list")
-def spool_list(spool: SpoolFolder = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Show the frames that wait, oldest first."""
-    for entry in entries_in(_spool_folder(spool, config)):
-        header = read_header(entry.path) or {}
-        told = {name: header.get(name) for name in ("camera_id", "captured_at", "trigger", "label")}
-        _print_row({"frame_id": entry.frame_id, **told, "bytes": entry.size}, as_json)
-
-
-@spool_app.command("damaged")
-def spool_damaged(spool: SpoolFolder = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Show the files whose checksum was wrong."""
-    for row in listed(_spool_folder(spool, config) / DAMAGED):
-        _print_row(row, as_json)
-
-
-@spool_app.command("refused")
-def spool_refused(spool: SpoolFolder = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Show the frames the gateway will never accept, with its reasons."""
-    for row in listed(_spool_folder(spool, config) / REFUSED):
-        _print_row(row, as_json)
 
 
 def _replayed(outcomes: PrintedOutcomes, frames: int, spool: Path | None) -> int:
@@ -158,19 +175,8 @@ def _stopped_by_signals(agent: Agent) -> Iterator[None]:
             signal.signal(number, action)
 
 
-def _spool_folder(spool: Path | None, config: Path | None) -> Path:
-    if spool is not None:
-        return spool
-    if config is not None:
-        return read_settings(config).spool.folder
-    raise SettingsInvalid("no spool named", "give --spool FOLDER or --config edge.yaml")
-
-
-def _print_row(row: dict[str, Any], as_json: bool) -> None:
-    print(json.dumps(row) if as_json else "  ".join(str(value) for value in row.values() if value is not None))
-
-
-def _log_to_stderr(as_json: bool, level: int) -> None:
+def log_to_stderr(as_json: bool, level: int) -> None:
+    """Log from this level on, one line each."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

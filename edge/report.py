@@ -1,4 +1,4 @@
-"""What the command line tells while frames are on their way."""
+"""What the log and the command line tell while frames are on their way."""
 
 from __future__ import annotations
 
@@ -8,34 +8,52 @@ from typing import Any
 
 import structlog
 
+from edge.camera import Frame
 from edge.errors import Problem
-from edge.gateway import KEY, Event
+from edge.gateway import KEY
+from edge.listener import Event, Listener
 
 log = structlog.get_logger(__name__)
 
 
-class LoggedOutcomes:
+class LoggedOutcomes(Listener):
     """Writes the fate of each frame into the log of a box."""
 
-    def answered(self, frame: str, event: Event, milliseconds: float) -> None:
+    def taken(self, frame: Frame, milliseconds: float) -> None:
+        log.info(
+            "frame.taken",
+            frame_id=frame.frame_id,
+            camera=frame.camera_id,
+            trigger=frame.trigger,
+            label=frame.label,
+            bytes=len(frame.image),
+            face=frame.face,
+            milliseconds=round(milliseconds, 1),
+        )
+
+    def lost(self, camera_id: str, reason: str) -> None:
+        log.error("frame.lost", camera=camera_id, reason=reason)
+
+    def answered(self, frame: Frame, event: Event, milliseconds: float) -> None:
         log.info(
             "frame.answered",
-            frame=frame,
-            frame_id=event["frame_id"],
+            frame_id=frame.frame_id,
+            camera=frame.camera_id,
+            label=frame.label,
             event_id=event["id"],
             verdict=event.get("verdict"),
             milliseconds=round(milliseconds, 1),
         )
 
-    def refused(self, frame: str, problem: Problem) -> None:
-        log.error("frame.refused", frame=frame, problem=problem)
+    def refused(self, frame: Frame, problem: Problem) -> None:
+        log.error("frame.refused", frame_id=frame.frame_id, camera=frame.camera_id, problem=problem)
 
-    def waiting(self, frame: str, problem: Problem, pause_s: float) -> None:
+    def waiting(self, frame: Frame, problem: Problem, pause_s: float) -> None:
         tell = log.error if problem.get("status") in KEY else log.warning
-        tell("frame.waiting", frame=frame, problem=problem, pause_s=round(pause_s, 2))
+        tell("frame.waiting", frame_id=frame.frame_id, problem=problem, pause_s=round(pause_s, 2))
 
 
-class PrintedOutcomes:
+class PrintedOutcomes(Listener):
     """Prints a line for each answer as it comes, and one for each frame that has none at the end."""
 
     def __init__(self, names: Iterable[str], *, as_json: bool) -> None:
@@ -47,21 +65,24 @@ class PrintedOutcomes:
     def key_refused(self) -> bool:
         return any(problem.get("status") in KEY for problem in self.unanswered.values())
 
-    def answered(self, frame: str, event: Event, milliseconds: float) -> None:
-        self.unanswered.pop(frame, None)
+    def lost(self, camera_id: str, reason: str) -> None:
+        log.error("frame.lost", camera=camera_id, reason=reason)
+
+    def answered(self, frame: Frame, event: Event, milliseconds: float) -> None:
+        self.unanswered.pop(frame.label, None)
         if self._as_json:
-            _print_json({"frame": frame, "milliseconds": round(milliseconds, 3), "event": event})
+            _print_json({"frame": frame.label, "milliseconds": round(milliseconds, 3), "event": event})
         else:
-            print(f"{frame}  {_told(event)}  {milliseconds:.1f} ms", flush=True)
+            print(f"{frame.label}  {_told(event)}  {milliseconds:.1f} ms", flush=True)
 
-    def refused(self, frame: str, problem: Problem) -> None:
-        self.unanswered.pop(frame, None)
+    def refused(self, frame: Frame, problem: Problem) -> None:
+        self.unanswered.pop(frame.label, None)
         self.refusals += 1
-        self._print_problem(frame, problem)
+        self._print_problem(frame.label, problem)
 
-    def waiting(self, frame: str, problem: Problem, pause_s: float) -> None:
-        if frame in self.unanswered:
-            self.unanswered[frame] = problem
+    def waiting(self, frame: Frame, problem: Problem, pause_s: float) -> None:
+        if frame.label in self.unanswered:
+            self.unanswered[frame.label] = problem
 
     def finish(self) -> int:
         """Print the frames without an answer, each with the last problem it met; return how many were not accepted."""
