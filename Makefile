@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 ONCE ?=
 ONLY ?=
 
-.PHONY: run test check bench install install-dev lock clean
+.PHONY: run test check bench install install-dev lock lock-on-a-pi clean
 
 run: install
 	@exec $(BIN)/doorbell up --samples $(if $(ONCE),--once)
@@ -48,6 +48,17 @@ lock: install-dev
 		--custom-compile-command "make lock" $(UPGRADE) --output-file requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --extra cluster --group dev --universal --generate-hashes --no-emit-index-url --quiet \
 		--custom-compile-command "make lock" --constraint requirements.txt $(UPGRADE) --output-file requirements-dev.txt
+	$(BIN)/uv pip compile pyproject.toml --extra edge --universal --generate-hashes --no-emit-index-url --quiet \
+		--custom-compile-command "make lock" --constraint requirements.txt $(UPGRADE) --output-file requirements-edge.txt
+	$(MAKE) --no-print-directory lock-on-a-pi
+
+# Fails when a package of the edge has no wheel for a 64-bit Pi, on the Pythons of Debian 12 and 13.
+lock-on-a-pi: install-dev
+	@$(BIN)/pip install --quiet uv
+	@for version in 3.11 3.13; do \
+		$(BIN)/uv pip compile pyproject.toml --extra edge --only-binary :all: --quiet --output-file /dev/null \
+			--constraint requirements-edge.txt --python-version $$version --python-platform aarch64-manylinux_2_34 || exit 1; \
+	done
 
 clean:
 	rm -rf $(VENV) build *.egg-info
