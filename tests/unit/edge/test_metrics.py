@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from edge.metrics import MeasuredOutcomes, served_metrics
+from edge.camera import Frame
+from edge.metrics import MeasuredOutcomes, Readings, served_metrics
+
+FrameMaker = Callable[..., Frame]
 
 
 @pytest.fixture
@@ -16,36 +20,43 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Heard:
-    def __init__(self) -> None:
-        self.frames: list[str] = []
+def test_every_outcome_is_counted(a_frame: FrameMaker) -> None:
+    registry, frame = CollectorRegistry(), a_frame()
+    outcomes = MeasuredOutcomes(registry)
 
-    def answered(self, frame: str, event: dict, milliseconds: float) -> None:
-        self.frames.append(frame)
+    outcomes.taken(frame, 12.0)
+    outcomes.lost("front-door", "no picture")
+    outcomes.answered(frame, {"verdict": "known"}, 40.0)
+    outcomes.refused(frame, {})
+    outcomes.waiting(frame, {}, 1.0)
 
-    def refused(self, frame: str, problem: dict) -> None:
-        self.frames.append(frame)
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(name, labels)
 
-    def waiting(self, frame: str, problem: dict, pause_s: float) -> None:
-        self.frames.append(frame)
-
-
-def test_every_outcome_is_counted_and_passed_on() -> None:
-    registry, heard = CollectorRegistry(), Heard()
-    outcomes = MeasuredOutcomes(heard, registry)
-
-    outcomes.answered("a", {}, 40.0)
-    outcomes.refused("b", {})
-    outcomes.waiting("c", {}, 1.0)
-
-    assert heard.frames == ["a", "b", "c"]
     for kind in ("answered", "refused", "delayed"):
-        assert registry.get_sample_value("edge_frames_total", {"outcome": kind}) == 1.0
-    assert registry.get_sample_value("edge_answer_seconds_bucket", {"le": "0.05"}) == 1.0
+        assert value("edge_frames_total", outcome=kind) == 1.0
+    assert value("edge_frames_taken_total", camera="front-door", trigger="button") == 1.0
+    assert value("edge_frames_lost_total", camera="front-door") == 1.0
+    assert value("edge_verdicts_total", verdict="known") == 1.0
+    assert value("edge_sent_bytes_total") == len(frame.image)
+    assert value("edge_answer_seconds_bucket", le="0.05") == 1.0
+    assert value("edge_taken_seconds_bucket", le="0.02") == 1.0
 
 
-def test_the_depth_of_the_spool_is_read_when_it_is_scraped(free_port: int) -> None:
+def test_what_others_count_is_read_when_it_is_scraped(free_port: int) -> None:
     spool: list[str] = []
-    with served_metrics(spool, CollectorRegistry(), free_port):
+    registry = CollectorRegistry()
+    registry.register(
+        Readings(
+            lambda: {"edge_spool_frames": ("Waiting.", float(len(spool))), "edge_heat": ("Unknown here.", None)},
+            lambda: {"edge_frames_dropped": ("Gone.", "reason", {"full": 3.0})},
+        )
+    )
+    with served_metrics(registry, free_port):
         spool += ["one", "two"]
-        assert "edge_spool_frames 2.0" in httpx.get(f"http://127.0.0.1:{free_port}/metrics").text
+        page = httpx.get(f"http://127.0.0.1:{free_port}/metrics").text
+
+    assert "edge_spool_frames 2.0" in page
+    assert 'edge_frames_dropped_total{reason="full"} 3.0' in page
+    assert "edge_heat" not in page
+    assert "process_resident_memory_bytes" in page
