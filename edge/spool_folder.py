@@ -50,7 +50,8 @@ def file_name(number: int, frame_id: str) -> str:
 
 def entries_in(folder: Path, disk: Disk = DISK) -> list[Entry]:
     """Return what waits in a spool folder, oldest first. Needs neither lock nor key. Raises SpoolUnusable."""
-    return _entries(_found(folder, disk), _running_s(folder, disk, []))
+    found = _found(folder, disk)
+    return _entries(found, _running_s(folder, disk, found))
 
 
 def open_folder(folder: Path, key: SpoolKey | None, disk: Disk) -> Opened:
