@@ -63,7 +63,8 @@ def spool_retry(spool: SpoolFolder = None, config: Config = None, key_file: KeyF
     with Spool(told.folder, limits, key=key) as queue:
         back = [queue_again(queue, each, key) for each in sorted((told.folder / REFUSED).glob("*.frame"))]
         dropped = queue.dropped.total()
-    print(f"{sum(back)} frames wait again" + (f", {dropped} others were dropped for them" if dropped else ""))
+    others = f", {dropped} others were dropped for them" if dropped else ""
+    print(f"{sum(back)} of {len(back)} frames wait again{others}")
 
 
 @spool_app.command("key")
