@@ -10,6 +10,7 @@ EdgeError
 │   ├── EnrolmentFailed
 │   ├── SpoolUnusable
 │   │   └── SpoolBusy
+│   ├── SpoolFull
 │   └── FrameTooLarge
 ├── Damaged               a spool file that is not what was written
 └── NotDelivered          the gateway has not accepted a frame
@@ -72,6 +73,10 @@ class SpoolUnusable(Unusable):
 
 class SpoolBusy(SpoolUnusable):
     """Another agent holds the spool."""
+
+
+class SpoolFull(Unusable):
+    """Everything that waits is worth more than the new frame."""
 
 
 class FrameTooLarge(Unusable):
