@@ -75,8 +75,7 @@ def enrol_into(
 
 def _enrolled(answer: Answer) -> Enrolled:
     body = answer.json
-    told = [body.get(name) for name in ("id", "name", "key")] if isinstance(body, dict) else []
-    device_id, name, key = told if told and all(isinstance(each, str) and each for each in told) else ("", "", "")
-    if not (key.isascii() and key.isprintable() and key):
+    told = [str(body.get(name) or "") for name in ("id", "name", "key")] if isinstance(body, dict) else ["", "", ""]
+    if not all(each.isprintable() and each for each in told) or not told[2].isascii():
         raise EnrolmentFailed("the answer holds no key", "is this the gateway?")
-    return Enrolled(device_id, name, key)
+    return Enrolled(*told)

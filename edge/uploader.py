@@ -9,20 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event as StopEvent
 
-import structlog
-
 from edge.backoff import Backoff
 from edge.camera import Frame
 from edge.clock import boot_clock
 from edge.connection import problem
 from edge.entry import Entry
-from edge.errors import KeyRefused, NotDelivered, Problem, Refused, SpoolUnusable
+from edge.errors import KeyRefused, NotDelivered, Problem, Refused
 from edge.gateway import Gateway
-from edge.listener import Event, Listener
+from edge.listener import Listener
 from edge.order import Held, acquitted, held, next_entry
 from edge.spool import Spool
-
-log = structlog.get_logger(__name__)
 
 DEFAULT_BACKOFF = Backoff()
 NOT_OF_THE_FRAME = frozenset({401, 403, 407, 408, 425, 429, 502, 503, 504, 511})
@@ -77,11 +73,9 @@ class Uploader:
         self._sleep = sleep
         self._chance = chance
         self._clock = clock
-        self._opened_s = clock()
         self._failures = _Failures()
         self._accepted = 0
         self._held: dict[int, Held] = {}
-        self._settled: dict[int, Callable[[], None]] = {}
 
     def connect(self) -> bool:
         """Open the connection ahead of the first frame; return whether anybody answered."""
@@ -93,8 +87,6 @@ class Uploader:
             entry = self._next(waiting)
             if entry is None:
                 self._sleep(stop, _LOOK_S)
-            elif settle := self._settled.get(entry.number):
-                self._settle(entry, settle)
             else:
                 self._try(entry, waiting[-1].number)
 
@@ -112,20 +104,13 @@ class Uploader:
             self._held,
             now_s,
             newest_first_after_s=self._newest_first_after_s,
-            waited_s=lambda entry: self._waited_s(entry, now_s),
+            waited_s=self.spool.waited_s,
         )
-
-    def _waited_s(self, entry: Entry, now_s: float) -> float:
-        if entry.captured_s is not None:
-            return now_s - entry.captured_s
-        return entry.waited_s0 + now_s - self._opened_s
 
     def _try(self, entry: Entry, newest: int) -> None:
         tried_s = self._clock()
         frame = self.spool.read(entry)
         if frame is None:
-            # If it is not gone but cannot be read, it must not be asked for in a circle.
-            self._hold(entry)
             return
         try:
             event = self._gateway.post(frame)
@@ -142,7 +127,7 @@ class Uploader:
             self._held = acquitted(self._held)
             # Told first, forgotten second: a crash in between repeats an answer, the other order would lose it.
             self._listener.answered(frame, event, self._milliseconds_since_capture(entry, frame))
-            self._settle(entry, lambda: self.spool.done(entry))
+            self.spool.done(entry)
 
     def _succeeded(self, entry: Entry) -> None:
         self._failures = _Failures()
@@ -178,19 +163,7 @@ class Uploader:
 
     def _refuse(self, entry: Entry, frame: Frame, reason: Problem) -> None:
         self._listener.refused(frame, reason)
-        self._settle(entry, lambda: self.spool.refuse(entry, reason))
-
-    def _settle(self, entry: Entry, settle: Callable[[], None]) -> None:
-        """Have the spool forget a frame. A disk that does not let it must not have the frame sent again and again."""
-        self._settled[entry.number] = settle
-        try:
-            settle()
-        except SpoolUnusable as error:
-            log.error("spool.unusable", frame_id=entry.frame_id, reason=str(error))
-            self._hold(entry)
-        else:
-            del self._settled[entry.number]
-            self._held.pop(entry.number, None)
+        self.spool.refuse(entry, reason)
 
     def _milliseconds_since_capture(self, entry: Entry, frame: Frame) -> float:
         if entry.captured_s is not None:
