@@ -7,6 +7,7 @@ EdgeError
 │   ├── TriggerUnusable
 │   ├── SettingsInvalid
 │   ├── KeyUnusable
+│   ├── EnrolmentFailed
 │   ├── SpoolUnusable
 │   │   └── SpoolBusy
 │   ├── SpoolFull
@@ -60,6 +61,10 @@ class SettingsInvalid(Unusable):
 
 class KeyUnusable(Unusable):
     """No key, or one that an HTTP header cannot carry."""
+
+
+class EnrolmentFailed(Unusable):
+    """The cluster gave this box no key of its own."""
 
 
 class SpoolUnusable(Unusable):

@@ -3,55 +3,59 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
 
-import httpx
-
-from edge.address import checked_url
 from edge.backoff import retry_after_s
+from edge.bandwidth import Bucket, paced
 from edge.camera import Frame
-from edge.errors import KeyRefused, KeyUnusable, NotDelivered, Problem, Refused, TryLater
-
-Event = dict[str, Any]
+from edge.clock import ClusterClock
+from edge.connection import Answer, Connection, problem
+from edge.errors import KeyRefused, KeyUnusable, NotDelivered, Refused, TryLater
+from edge.listener import Event
 
 LASTING = frozenset({400, 409, 413, 415, 422})
 KEY = frozenset({401, 403})
-_IDLE_CONNECTION_S = 300.0
-_QUOTED_CHARACTERS = 200
+_TOO_LARGE = 413
+_OK = 200
+_REDIRECTS = range(300, 400)
+_LONGEST_UNCERTAINTY_S = 5.0
+LONGEST_OFFSET_S = 10 * 365 * 86_400.0
+"""The gateway refuses a frame whose clock is said to be further off."""
 
 
 class Gateway:
     """Delivers frames over one connection that is kept open.
 
-    `read_key` is asked for every frame, so that a key repaired in its file works without a restart.
+    `read_key` is asked for every frame, so that a key repaired in its file works without a restart. What the
+    connection hears of the cluster's time, `cluster_clock` learns. `sent_s` is when the last frame began to be sent,
+    on the boot clock.
     """
 
     def __init__(
         self,
-        url: str,
+        connection: Connection,
         read_key: Callable[[], str],
         *,
-        timeout_s: float = 10.0,
-        transport: httpx.BaseTransport | None = None,
+        cluster_clock: ClusterClock | None = None,
+        bytes_per_second: int | None = None,
     ) -> None:
+        self.sent_s: float | None = None
+        self._connection = connection
         self._read_key = read_key
-        self._client = httpx.Client(
-            base_url=checked_url(url),
-            timeout=timeout_s,
-            transport=transport,
-            limits=httpx.Limits(keepalive_expiry=_IDLE_CONNECTION_S),
-        )
+        self._clock = cluster_clock or ClusterClock()
+        self._bucket = bytes_per_second and Bucket(bytes_per_second, time.monotonic())
 
     def close(self) -> None:
-        self._client.close()
+        """End now; a frame on its way stays where it came from."""
+        self._connection.close()
 
     def connect(self) -> bool:
         """Open the connection ahead of the first frame; return whether anybody answered."""
         try:
-            self._client.get("/api/health")
-        except httpx.RequestError:
+            self._learn_time(self._connection.ask("GET", "/api/health", {}))
+        except TryLater:
             return False
         return True
 
@@ -60,20 +64,21 @@ class Gateway:
 
         A frame whose answer was lost may be posted again: the gateway gives the same event for the same id.
         """
-        try:
-            response = self._client.post("/api/v1/frames", content=frame.image, headers=self._headers(frame))
-        except httpx.RequestError as error:
-            raise TryLater(_problem("no answer", f"{type(error).__name__}: {error}")) from error
-        if response.status_code != httpx.codes.OK:
-            raise _failure(response)
-        return _event(response, frame.frame_id)
+        headers = self._headers(frame)
+        answer = self._connection.ask("POST", "/api/v1/frames", headers, lambda: self._content(frame.image))
+        self.sent_s = answer.sent_s
+        if answer.status != _OK:
+            raise _failure(answer)
+        event = _event(answer, frame.frame_id)
+        self._learn_time(answer)
+        return event
 
     def _headers(self, frame: Frame) -> dict[str, str]:
         try:
             key = self._read_key()
         except KeyUnusable as error:
-            raise KeyRefused(_problem("no usable key", str(error))) from error
-        return {
+            raise KeyRefused(problem("no usable key", str(error))) from error
+        headers = {
             "X-API-Key": key,
             "Idempotency-Key": frame.frame_id,
             "X-Camera-Id": frame.camera_id,
@@ -81,7 +86,32 @@ class Gateway:
             "X-Trigger": frame.trigger,
             "traceparent": traceparent(frame.frame_id),
             "Content-Type": frame.media_type,
+            # Without it a body sent in pieces would be chunked.
+            "Content-Length": str(len(frame.image)),
         }
+        offset = self._offset(frame)
+        return headers if offset is None else headers | {"X-Clock-Offset": offset}
+
+    def _offset(self, frame: Frame) -> str | None:
+        """Return what the gateway adds to X-Captured-At, in seconds, where it is known to better its clock."""
+        known = self._clock.correction_s(frame)
+        if known is None:
+            return None
+        offset_s, uncertainty_s = known
+        tells = uncertainty_s < _LONGEST_UNCERTAINTY_S and uncertainty_s < abs(offset_s) <= LONGEST_OFFSET_S
+        return f"{offset_s:.3f}" if tells else None
+
+    def _content(self, image: bytes) -> bytes | Iterable[bytes]:
+        return paced(image, self._bucket, time.monotonic, self._sleep) if self._bucket else image
+
+    def _sleep(self, seconds: float) -> None:
+        if self._connection.closing.wait(seconds):
+            raise TryLater(problem("no answer", "the connection is closed"))
+
+    def _learn_time(self, answer: Answer) -> None:
+        # A stranger's page has a date too.
+        if answer.status == _OK and isinstance(answer.json, dict):
+            self._clock.heard_date(answer.headers.get("Date"), answer.sent_s, answer.heard_s)
 
 
 def traceparent(frame_id: str) -> str:
@@ -89,37 +119,31 @@ def traceparent(frame_id: str) -> str:
     return f"00-{frame_id.replace('-', '')}-{secrets.token_hex(8)}-01"
 
 
-def _event(response: httpx.Response, frame_id: str) -> Event:
+def _event(answer: Answer, frame_id: str) -> Event:
     """A hotspot's sign-in page answers 200 too; only an event of this very frame proves that it arrived."""
-    body = _json(response)
+    body = answer.json
     if not isinstance(body, dict) or "id" not in body or body.get("frame_id") != frame_id:
-        raise TryLater(_problem("the answer is not the event of this frame", _quote(response), response.status_code))
+        raise TryLater(problem("the answer is not the event of this frame", answer.quote, answer.status))
     return body
 
 
-def _failure(response: httpx.Response) -> NotDelivered:
-    problem = _problem(response.reason_phrase or "no reason given", _quote(response), response.status_code)
-    body = _json(response)
+def _failure(answer: Answer) -> NotDelivered:
+    if answer.status in _REDIRECTS:
+        there = answer.headers.get("Location", "nowhere")[:200]
+        return TryLater(
+            problem("the gateway is elsewhere", f"it names {there} ; if that is right, set gateway.url", answer.status)
+        )
+    body = answer.json
+    told = problem(answer.reason or "no reason given", answer.quote, answer.status)
     if isinstance(body, dict):
-        problem |= body
-    if response.status_code in LASTING:
-        return Refused(problem)
-    if response.status_code in KEY:
-        return KeyRefused(problem)
-    return TryLater(problem, retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC)))
+        told |= body | {"status": answer.status}
+    if answer.status in KEY:
+        return KeyRefused(told)
+    if answer.status in LASTING and (answer.status == _TOO_LARGE or not _is_page(answer)):
+        return Refused(told)
+    return TryLater(told, retry_after_s(answer.headers.get("Retry-After"), datetime.now(UTC)))
 
 
-def _problem(title: str, detail: str, status: int | None = None) -> Problem:
-    problem: Problem = {"type": "about:blank", "title": title, "detail": detail}
-    return problem if status is None else problem | {"status": status}
-
-
-def _json(response: httpx.Response) -> object:
-    try:
-        return response.json()
-    except ValueError:
-        return None
-
-
-def _quote(response: httpx.Response) -> str:
-    return " ".join(response.text[:_QUOTED_CHARACTERS].split())
+def _is_page(answer: Answer) -> bool:
+    """Whether somebody between us and the gateway answered: it speaks JSON."""
+    return "html" in answer.headers.get("Content-Type", "").lower()
