@@ -4,6 +4,7 @@ EdgeError
 ├── Unusable              what is wrong and the way out; the command line prints it in one line
 │   ├── CameraIdInvalid
 │   ├── CameraFailed
+│   │   └── CameraEnded   and never will again: a video is over
 │   ├── TriggerUnusable
 │   ├── SettingsInvalid
 │   ├── KeyUnusable
@@ -49,6 +50,10 @@ class CameraIdInvalid(Unusable):
 
 class CameraFailed(Unusable):
     """The camera gave no image."""
+
+
+class CameraEnded(CameraFailed):
+    """The camera has given its last image."""
 
 
 class TriggerUnusable(Unusable):

@@ -1,64 +1,64 @@
-"""A camera that OpenCV can open: a USB camera by its number, a stream or a video by its address."""
+"""A camera that OpenCV can open: a USB camera by its number or device file."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
-from edge.camera import Picture
+import structlog
+
+from edge.drivers.device import Device, prepare_opencv, shown
 from edge.errors import CameraFailed
+from edge.settings.cameras import OpencvSettings
 
 if TYPE_CHECKING:
     import cv2
-    from cv2.typing import MatLike
 
-_DRIVER_BUFFERS = 4
-"""Video4Linux fills this many buffers and then waits, so that a picture after a pause would show the past."""
+log = structlog.get_logger(__name__)
+
+FROZEN_AFTER_S = 10.0
+_WAY_OUT = "check its cable and power, and who else uses it"
 
 
-class OpencvCamera:
-    """Keeps the device open between pictures, since opening takes most of a second."""
+def open_opencv(settings: OpencvSettings) -> Device:
+    """Open the camera with the size and speed asked for, or the nearest that it has. Raises CameraFailed."""
+    prepare_opencv()
+    import cv2
 
-    def __init__(self, source: int | str = 0, *, stale_pictures: int = _DRIVER_BUFFERS, jpeg_quality: int = 92) -> None:
-        self._source = source
-        self._stale_pictures = stale_pictures
-        self._jpeg_quality = jpeg_quality
-        self._device = self._open()
+    source = settings.source
+    name = f"camera {shown(source) if isinstance(source, str) else source}"
+    local = isinstance(source, int) or source.startswith("/dev/")
+    device = cv2.VideoCapture(source, cv2.CAP_V4L2 if local and sys.platform == "linux" else cv2.CAP_ANY)
+    if not device.isOpened():
+        device.release()
+        raise CameraFailed(f"{name} cannot be opened", _WAY_OUT)
+    _ask(device, settings)
+    _report(name, device, settings)
+    return Device(name, device, _WAY_OUT)
 
-    def capture(self) -> Picture:
-        pixels = self._read()
-        if pixels is None:
-            # A camera that was unplugged for a moment comes back only under a new handle.
-            self.close()
-            self._device = self._open()
-            pixels = self._read()
-        if pixels is None:
-            raise CameraFailed(f"camera {self._source} gives no picture", "check its cable and power")
-        return Picture(self._encode(pixels), "image/jpeg")
 
-    def close(self) -> None:
-        self._device.release()
+def _ask(device: cv2.VideoCapture, settings: OpencvSettings) -> None:
+    import cv2
 
-    def _open(self) -> cv2.VideoCapture:
-        try:
-            import cv2
-        except ImportError as error:
-            raise CameraFailed("opencv is not installed", "install opencv-python-headless") from error
-        device = cv2.VideoCapture(self._source)
-        if not device.isOpened():
-            device.release()
-            raise CameraFailed(f"camera {self._source} cannot be opened", "check camera.source and who else uses it")
-        return device
+    if settings.width or settings.height:
+        # Uncompressed, most USB cameras give more than 640x480 at a few pictures a second only.
+        device.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    wishes = {
+        cv2.CAP_PROP_FRAME_WIDTH: settings.width,
+        cv2.CAP_PROP_FRAME_HEIGHT: settings.height,
+        cv2.CAP_PROP_FPS: settings.frames_per_second,
+    }
+    for wish, value in wishes.items():
+        if value is not None:
+            device.set(wish, value)
+    # More buffers would hold older pictures when the reader is late.
+    device.set(cv2.CAP_PROP_BUFFERSIZE, 1)
 
-    def _read(self) -> MatLike | None:
-        for _ in range(self._stale_pictures):
-            self._device.grab()
-        succeeded, pixels = self._device.read()
-        return pixels if succeeded else None
 
-    def _encode(self, pixels: MatLike) -> bytes:
-        import cv2
+def _report(name: str, device: cv2.VideoCapture, settings: OpencvSettings) -> None:
+    import cv2
 
-        succeeded, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality])
-        if not succeeded:
-            raise CameraFailed(f"a picture of camera {self._source} cannot be encoded", "try another source")
-        return jpeg.tobytes()
+    width, height = (int(device.get(each)) for each in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    asked = (settings.width or width, settings.height or height)
+    if asked != (width, height):
+        log.warning("camera.other_size", camera=name, asked=f"{asked[0]}x{asked[1]}", given=f"{width}x{height}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
+from threading import Condition, Event
 
 from edge.camera import Picture
 from edge.errors import CameraFailed, SettingsInvalid
-from edge.trigger import TriggerKind
+from edge.trigger import Firing
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+_STOP_CHECK_S = 0.2
 
 
 def image_files(folder: Path) -> tuple[Path, ...]:
@@ -26,28 +27,47 @@ def image_files(folder: Path) -> tuple[Path, ...]:
 
 
 class Replay:
-    """Goes through the images of a folder once, `interval_s` seconds apart."""
+    """Goes through the images of a folder once, `interval_s` seconds apart; its firings are for `camera_id` only.
 
-    def __init__(self, folder: Path, interval_s: float = 0.0) -> None:
+    Firings and captures may run in different threads: a firing waits until the image of the one before was captured.
+    """
+
+    def __init__(self, folder: Path, interval_s: float = 0.0, *, camera_id: str | None = None) -> None:
         self.files = image_files(folder)
         self._interval_s = interval_s
+        self._cameras = () if camera_id is None else (camera_id,)
         self._current: Path | None = None
+        self._captured = Condition()
 
-    def firings(self, stop: Event) -> Iterator[TriggerKind]:
+    def firings(self, stop: Event) -> Iterator[Firing]:
         for position, file in enumerate(self.files):
-            if stop.wait(self._interval_s if position else 0.0):
+            if not self._was_captured(stop) or stop.wait(self._interval_s if position else 0.0):
                 return
-            self._current = file
-            yield "manual"
+            with self._captured:
+                self._current = file
+            yield Firing("manual", cameras=self._cameras)
 
-    def capture(self) -> Picture:
-        if self._current is None:
-            raise CameraFailed("the replay has not started", "wait for its trigger before capturing")
+    def capture(self, triggered_s: float) -> Picture:
+        """Return the image of the last firing as it is, taken at the moment of the trigger. Raises CameraFailed."""
+        with self._captured:
+            file, self._current = self._current, None
+            self._captured.notify_all()
+        if file is None:
+            raise CameraFailed("no image of the folder is due", "wait for the replay's own trigger")
         try:
-            image = self._current.read_bytes()
+            image = file.read_bytes()
         except OSError as error:
-            raise CameraFailed(f"cannot read {self._current}: {error.strerror}", "check the file") from error
-        return Picture(image, MEDIA_TYPES[self._current.suffix.lower()], self._current.name)
+            raise CameraFailed(f"cannot read {file}: {error.strerror}", "check the file") from error
+        return Picture(image, MEDIA_TYPES[file.suffix.lower()], file.name, captured_s=triggered_s)
 
     def close(self) -> None:
-        self._current = None
+        with self._captured:
+            self._current = None
+            self._captured.notify_all()
+
+    def _was_captured(self, stop: Event) -> bool:
+        with self._captured:
+            while self._current is not None and not stop.is_set():
+                # Nobody who sets the event tells the condition.
+                self._captured.wait(_STOP_CHECK_S)
+        return not stop.is_set()

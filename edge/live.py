@@ -1,0 +1,116 @@
+"""A camera that is read all the time: the sharpest picture around a moment, and the newest for whoever watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edge.camera import CameraState, Picture
+from edge.errors import CameraFailed
+from edge.picture import BEST_QUALITY, cropped, jpeg_within, scaled, sharpness
+from edge.reader import LazySource, PixelSource, Reader
+from edge.settings.cameras import PictureSettings
+from edge.shots import SLACK_S, Shot, Shots, around
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
+
+__all__ = ["LazySource", "LiveCamera", "PixelSource", "Shot"]
+
+PATIENCE_S = 3.0
+"""How long a trigger waits for a picture: a USB camera takes one to two seconds from opening to the first."""
+FAILED_PATIENCE_S = 1.0
+"""How long it waits when the camera has failed, for one attempt to open it again."""
+
+
+class LiveCamera:
+    """A Camera whose thread reads the source all the time; opening happens in that thread, and raises nothing here.
+
+    `look_for_face` says whether a face seems to be in the pixels that are sent, None where it cannot tell.
+    `frozen_after_s` is None for a source that may well show the same picture for ever.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        open_source: Callable[[], PixelSource],
+        settings: PictureSettings,
+        *,
+        frozen_after_s: float | None = None,
+        look_for_face: Callable[[MatLike], bool | None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._camera_id = camera_id
+        self._settings = settings
+        self._look_for_face = look_for_face
+        self._quality = BEST_QUALITY
+        keep_s = settings.before_s + settings.after_s
+        self._reader = Reader(
+            camera_id,
+            open_source,
+            keep_s=keep_s + SLACK_S if keep_s else 0.0,
+            frozen_after_s=frozen_after_s,
+            clock=clock,
+        )
+
+    @property
+    def state(self) -> CameraState:
+        """What is known of the camera now."""
+        return self._reader.state
+
+    @property
+    def failure(self) -> CameraFailed | None:
+        """Why the state is `failed`."""
+        return self._reader.failure
+
+    @property
+    def restarts(self) -> int:
+        """How often it was opened again after a failure."""
+        return self._reader.restarts
+
+    def capture(self, triggered_s: float) -> Picture:
+        """Return the sharpest picture from `before_s` before the moment to `after_s` behind it.
+
+        Without one in that time, the sharpest of those behind it; never an older one. Raises CameraFailed.
+        """
+        shots = self._shots_around(triggered_s)
+        parts = [(shot, cropped(shot.pixels, self._settings.crop)) for shot in shots]
+        shot, part = max(parts, key=lambda each: sharpness(each[1])) if len(parts) > 1 else parts[0]
+        pixels = scaled(part, self._settings.longest_side)
+        jpeg = jpeg_within(pixels, self._settings.max_bytes, self._quality)
+        self._quality = jpeg.quality
+        face = self._look_for_face(pixels) if self._look_for_face else None
+        return Picture(jpeg.image, "image/jpeg", face=face, captured_s=shot.at_s)
+
+    def newest(self, after_s: float, timeout_s: float) -> Shot | None:
+        """Return the newest picture when it was read after that moment, or wait for one; None after the timeout."""
+
+        def newer() -> Shot | None:
+            shots = self._reader.shots
+            return shots[-1] if shots and shots[-1].at_s > after_s else None
+
+        return self._reader.wait_for(newer, lambda: timeout_s)
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _shots_around(self, triggered_s: float) -> Shots:
+        told, reader = self._settings, self._reader
+        from_s, to_s = triggered_s - told.before_s, triggered_s + told.after_s
+        found: Shots | None = around(reader.shots, from_s, to_s, complete=told.after_s > 0)
+        if not found:
+            reader.hurry()
+            found = reader.wait_for(
+                lambda: around(reader.shots, from_s, to_s, complete=told.after_s > 0) or None, self._patience_s
+            )
+        # A camera that fell silent in the middle may still have seen the visitor before.
+        found = found or around(reader.shots, from_s, to_s, complete=False)
+        if found:
+            return found
+        if failure := reader.failure:
+            raise CameraFailed(failure.what, failure.way_out)
+        raise CameraFailed(f"camera {self._camera_id} gave no picture after the trigger", "check its cable and power")
+
+    def _patience_s(self) -> float:
+        return FAILED_PATIENCE_S if self._reader.state == "failed" else PATIENCE_S + self._settings.after_s
