@@ -32,7 +32,9 @@ def opened_pin(thing: str, pin: int | str, error: type[Unusable], open_device: C
             "run on a box with GPIO and install lgpio, or set GPIOZERO_PIN_FACTORY",
         ) from failure
     except gpiozero.GPIOPinInUse as failure:
-        raise error(f"pin {pin} cannot be a {thing}: {failure}", "give each thing a pin of its own") from failure
+        raise error(
+            f"pin {pin} cannot be a {thing}: it is in use already", "give each thing a pin of its own"
+        ) from failure
     except Exception as failure:
         # Below gpiozero each pin library has errors of its own, such as lgpio.error for a pin of another program.
         raise error(
