@@ -5,6 +5,7 @@ EdgeError
 │   ├── CameraIdInvalid
 │   ├── CameraFailed
 │   ├── TriggerUnusable
+│   ├── FeedbackUnusable
 │   ├── SettingsInvalid
 │   ├── KeyUnusable
 │   ├── SpoolUnusable
@@ -50,7 +51,11 @@ class CameraFailed(Unusable):
 
 
 class TriggerUnusable(Unusable):
-    """The button cannot be watched."""
+    """The button, sensor, port or picture cannot be watched."""
+
+
+class FeedbackUnusable(Unusable):
+    """The light, relay or chime cannot be used."""
 
 
 class SettingsInvalid(Unusable):
