@@ -6,6 +6,7 @@ EdgeError
 │   ├── CameraFailed
 │   │   └── CameraEnded   and never will again: a video is over
 │   ├── TriggerUnusable
+│   ├── FeedbackUnusable
 │   ├── SettingsInvalid
 │   ├── KeyUnusable
 │   ├── EnrolmentFailed
@@ -57,7 +58,11 @@ class CameraEnded(CameraFailed):
 
 
 class TriggerUnusable(Unusable):
-    """The button cannot be watched."""
+    """The button, sensor, port or picture cannot be watched."""
+
+
+class FeedbackUnusable(Unusable):
+    """The light, relay or chime cannot be used."""
 
 
 class SettingsInvalid(Unusable):
