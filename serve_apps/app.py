@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ray.serve import Application
 
 from cluster.security.api_keys import KeyCheck, KeyStore
+from cluster.security.device_codes import DeviceCodes
+from cluster.security.devices import DeviceStore
 from cluster.security.keyring import Keyring, master_key
 from serve_apps.api.deployments import GatewayReplica, Recognizers
 from serve_apps.database import connect
@@ -119,7 +121,7 @@ def build_recognizer(release: str) -> Recognizer:
 
 def build_gateway(recognizers: Recognizers) -> FastAPI:
     """The HTTP application of one gateway replica."""
-    from serve_apps.api.admission import AdmissionLimits, Waiting
+    from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
     from serve_apps.api.application import application
     from serve_apps.api.parts import Parts
     from serve_apps.events.store import EventStore
@@ -135,6 +137,9 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
             events=EventStore(engine),
             gallery=build_gallery(settings),
             keys=KeyCheck(KeyStore(engine)),
+            devices=DeviceStore(engine),
+            codes=DeviceCodes(engine),
+            guesses=Guesses(),
             examine=recognizers.examine,
             not_ready=recognizers.missing,
             clock=now,
@@ -172,5 +177,6 @@ def build_courier() -> Courier:
     from serve_apps.notifications.rules_file import WatchedRules
 
     settings = load()
-    outbox = Outbox(connect(settings.database_url))
-    return Courier(outbox, WatchedRules(settings.notices_file), LogChannel(settings.notices_log), now)
+    engine = connect(settings.database_url)
+    rules, notices_log = WatchedRules(settings.notices_file), LogChannel(settings.notices_log)
+    return Courier(Outbox(engine), rules, notices_log, now, DeviceStore(engine).turned)

@@ -29,6 +29,7 @@ class Trigger(StrEnum):
 
     BUTTON = "button"
     MOTION = "motion"
+    TIMER = "timer"
     MANUAL = "manual"
 
 
@@ -51,7 +52,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One image from a door, as the edge sent it; `frame_id` is also its idempotency key."""
+    """One image from a door; `frame_id` is also its idempotency key.
+
+    `captured_at` has `clock_offset_seconds` in it already: what the edge knew its own clock to be behind the cluster's.
+    """
 
     frame_id: str
     camera_id: str
@@ -59,6 +63,8 @@ class Frame:
     received_at: datetime
     trigger: Trigger
     image: bytes
+    clock_offset_seconds: float | None = None
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,8 @@ events = Table(
     Column("verdict", sa.String(16), nullable=False),
     Column("release", sa.String(64), nullable=False),
     Column("faces", sa.JSON, nullable=False),
+    Column("clock_offset_seconds", sa.Float),
+    Column("trace_id", sa.String(32)),
     Index("events_by_camera", "camera_id", "seq"),
     Index("events_by_verdict", "verdict", "seq"),
     Index("events_by_capture", "captured_at"),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import httpx
+from sqlalchemy import Engine
 
 from cluster.security.api_keys import KeyStore, Scope, id_of
 from serve_apps.database import connect, migrate
@@ -20,13 +21,18 @@ class NoAnswer(Exception):
     """The cluster did not answer, or answered that this cannot be."""
 
 
-def key_store() -> KeyStore:
-    """The keys in this machine's database. Raises DatabaseError, SettingsError."""
+def database() -> Engine:
+    """The database that the settings name, of this version. Raises DatabaseError, SettingsError."""
     settings = load()
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = connect(settings.database_url)
     migrate(engine)
-    return KeyStore(engine)
+    return engine
+
+
+def key_store() -> KeyStore:
+    """The keys in that database. Raises DatabaseError, SettingsError."""
+    return KeyStore(database())
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cluster.cli import bench, gallery, keys
+from cluster.cli import bench, devices, gallery, keys
 from cluster.cli.calibrate import calibrate
 from cluster.cli.enroll import enroll
 from cluster.cli.up import migrate, up
@@ -20,6 +20,7 @@ def app() -> typer.Typer:
     app.command()(calibrate)
     app.command()(migrate)
     app.add_typer(keys.app, name="keys")
+    app.add_typer(devices.app, name="devices")
     app.add_typer(gallery.app, name="gallery")
     app.add_typer(bench.app, name="bench")
     return app

@@ -7,6 +7,7 @@ from benchmarks.pairs import AccuracyError
 from cluster.cli.access import NoAnswer
 from cluster.preflight import CannotStart
 from cluster.security.api_keys import UnknownKey
+from cluster.security.devices import DeviceInUse, UnknownDevice
 from cluster.security.keyring import KeyringError
 from serve_apps.database import DatabaseError
 from serve_apps.gallery.crops import CropsUnavailable
@@ -22,6 +23,8 @@ EXPECTED = (
     NoAnswer,
     CannotStart,
     UnknownKey,
+    UnknownDevice,
+    DeviceInUse,
     KeyringError,
     DatabaseError,
     CropsUnavailable,

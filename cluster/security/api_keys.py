@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Engine, MetaData, Table
+from sqlalchemy import Column, Connection, Engine, MetaData, Table
 
 metadata = MetaData()
 keys = Table(
@@ -85,18 +85,8 @@ class KeyStore:
 
     def create(self, name: str, scopes: frozenset[Scope], now: datetime, expires_at: datetime | None = None) -> str:
         """Make a key and return it in full: the only time that it can be read."""
-        key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        row = {
-            "id": key_id,
-            "name": name,
-            "secret_sha256": _hash(secret),
-            "scopes": ",".join(sorted(scopes)),
-            "created_at": now.timestamp(),
-            "expires_at": expires_at.timestamp() if expires_at else None,
-        }
         with self._engine.begin() as connection:
-            connection.execute(keys.insert().values(row))
-        return f"db_{key_id}_{secret}"
+            return insert(connection, name, scopes, now, expires_at)
 
     def all(self) -> list[ApiKey]:
         """Every key, the oldest first."""
@@ -116,6 +106,23 @@ class KeyStore:
         with self._engine.connect().execution_options(reading=True) as connection:
             rows = connection.execute(sa.select(keys).order_by(keys.c.created_at)).all()
         return [(_api_key(row), row.secret_sha256) for row in rows]
+
+
+def insert(
+    connection: Connection, name: str, scopes: frozenset[Scope], now: datetime, expires_at: datetime | None = None
+) -> str:
+    """Make a key in this transaction and return it in full."""
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    row = {
+        "id": key_id,
+        "name": name,
+        "secret_sha256": _hash(secret),
+        "scopes": ",".join(sorted(scopes)),
+        "created_at": now.timestamp(),
+        "expires_at": expires_at.timestamp() if expires_at else None,
+    }
+    connection.execute(keys.insert().values(row))
+    return f"db_{key_id}_{secret}"
 
 
 def _hash(secret: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -45,6 +46,33 @@ class Waiting:
             yield
         finally:
             self._now -= 1
+
+
+class Guesses:
+    """How many wrong codes are heard: `most` at once, then one more in each `seconds`. `clock` is monotonic seconds.
+
+    They are counted for everybody together, since who guesses has as many addresses as they like.
+    """
+
+    def __init__(self, most: int = 20, seconds: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._left = float(most)
+        self._asked_at = clock()
+
+    def take(self) -> None:
+        """Raises Problem 429 when too many were wrong."""
+        now = self._clock()
+        self._left = min(self._most, self._left + (now - self._asked_at) / self._seconds)
+        self._asked_at = now
+        if self._left < 1:
+            raise Problem(429, "too-many-wrong-codes", "too many codes were wrong; try again in a moment")
+        self._left -= 1
+
+    def give_back(self) -> None:
+        """It was none: the code was right."""
+        self._left += 1
 
 
 async def read_body(request: Request, limits: AdmissionLimits) -> bytes:

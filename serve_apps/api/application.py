@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from serve_apps.api import events, frames, health, people, problems, recognition
+from serve_apps.api import devices, events, frames, health, people, problems, recognition
 from serve_apps.api.parts import Parts
 
 
@@ -16,10 +16,11 @@ def application(parts: Parts) -> FastAPI:
     app = FastAPIOffline(
         title="Doorbell cluster",
         version=version("doorbell-cluster"),
-        description="Frames from doors in, events out. Every operation but health and readiness needs an API key.",
+        description="Frames from doors in, events out. Every operation needs an API key, but for health, readiness and "
+        "the enrolment of a device, which needs a one-time code.",
     )
     app.state.parts = parts
-    for module in (health, frames, events, people, recognition):
+    for module in (health, frames, events, devices, people, recognition):
         app.include_router(module.router)
     problems.install(app)
     return app

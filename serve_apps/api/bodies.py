@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -54,12 +55,14 @@ async def _file_of(request: Request, body: bytes) -> bytes:
     return await file.read()
 
 
-def json_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
+def json_body(model: type[M], most_bytes: int | None = None) -> Callable[[Request], Awaitable[M]]:
     """A dependency that reads a JSON body: unlike FastAPI's own way only after the key was checked, and bounded."""
 
     async def read(request: Request) -> M:
+        limits = parts_of(request).limits
+        bounded = replace(limits, body_bytes=min(limits.body_bytes, most_bytes)) if most_bytes else limits
         try:
-            return model.model_validate_json(await read_body(request, parts_of(request).limits))
+            return model.model_validate_json(await read_body(request, bounded))
         except ValidationError as error:
             raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
 
@@ -67,6 +70,8 @@ def json_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """What `json_body` takes, for the API page."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
+    """What `json_body` takes, for the API page; models inside it are found where an answer has them too."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}

@@ -67,7 +67,9 @@ class GatewayReplica:
 
     async def recognize(self, frame: Frame, gallery_version: int) -> Recognition:
         """Who is in a frame, from the recognizer of its camera."""
-        found: Recognition = await self._ask(frame.camera_id, "recognize", frame.image, gallery_version)
+        found: Recognition = await self._ask(
+            frame.camera_id, "recognize", frame.image, gallery_version, trace=frame.trace_id
+        )
         return found
 
     async def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
@@ -85,7 +87,7 @@ class GatewayReplica:
                     return f"the recognizer {name} does not answer"
         return None
 
-    async def _ask(self, camera_id: str, method: str, *arguments: object) -> Any:
+    async def _ask(self, camera_id: str, method: str, *arguments: object, trace: str | None = None) -> Any:
         name = choose(self._weights, camera_id)
         for attempt in range(1, TRIES + 1):
             try:
@@ -94,7 +96,8 @@ class GatewayReplica:
             except UndecodableImage as error:
                 raise UndecodableImage(str(error)) from None
             except (RayError, RayServeException, TimeoutError) as error:
-                log.warning("recognizer.no_answer name=%s attempt=%d: %s", name, attempt, type(error).__name__)
+                said = type(error).__name__
+                log.warning("recognizer.no_answer name=%s attempt=%d trace=%s: %s", name, attempt, trace, said)
                 self._handles.pop((name, method), None)
         raise RecognizerUnavailable(name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -13,12 +13,17 @@ from cluster.security.api_keys import Scope
 from serve_apps.api.admission import admit_image, read_body
 from serve_apps.api.auth import needs
 from serve_apps.api.parts import parts_of
+from serve_apps.api.problems import Problem
 from serve_apps.api.schemas import AnswerOut, ProblemOut, answer_out
+from serve_apps.api.trace import trace_of
 from serve_apps.faces import Frame, Trigger
 from serve_apps.pipeline import answer
 
 CAMERA_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 FRAME_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+
+MOST_OFFSET_SECONDS = 100 * 366 * 86_400.0
+"""A box without a battery for its clock may start in 1970, and its frames are good all the same."""
 
 IMAGE_BODY: dict[str, Any] = {
     "requestBody": {
@@ -65,7 +70,19 @@ async def post_frame(
     x_captured_at: Annotated[
         UtcDatetime | None, Header(description="RFC 3339; the time of receipt when absent.")
     ] = None,
+    x_clock_offset: Annotated[
+        float | None,
+        Header(
+            ge=-MOST_OFFSET_SECONDS,
+            le=MOST_OFFSET_SECONDS,
+            allow_inf_nan=False,
+            description="Seconds to be added to X-Captured-At: the cluster's clock minus the edge's at that moment.",
+        ),
+    ] = None,
     x_trigger: Annotated[Trigger, Header()] = Trigger.MANUAL,
+    traceparent: Annotated[
+        str | None, Header(description="W3C Trace Context; the trace id stays with the event. Ignored when invalid.")
+    ] = None,
 ) -> Response:
     """Recognize who is in a frame. 200 means the event is on disk; the same frame id again gives the same event."""
     parts = parts_of(request)
@@ -74,10 +91,23 @@ async def post_frame(
         image = await read_body(request, parts.limits)
         admit_image(image, parts.limits)
         frame_id = idempotency_key or str(uuid.uuid4())
-        frame = Frame(frame_id, x_camera_id, x_captured_at or received_at, received_at, x_trigger, image)
+        offset = x_clock_offset if x_captured_at is not None else None
+        captured_at = _captured_at(x_captured_at or received_at, offset)
+        trace = None if traceparent is None else trace_of(request)
+        frame = Frame(frame_id, x_camera_id, captured_at, received_at, x_trigger, image, offset, trace)
         event, replayed = await answer(frame, parts.pipeline)
     headers = {"Idempotent-Replayed": "true"} if replayed else None
     # Serialised once: FastAPI would validate the answer again first.
     return Response(
         answer_out(event, replayed=replayed).model_dump_json(), media_type="application/json", headers=headers
     )
+
+
+def _captured_at(said: datetime, offset_seconds: float | None) -> datetime:
+    """The capture time by the cluster's clock. Raises Problem 422."""
+    if offset_seconds is None:
+        return said
+    try:
+        return said + timedelta(seconds=offset_seconds)
+    except OverflowError:
+        raise Problem(422, "invalid-request", "header.x-clock-offset: leads out of the years 1 to 9999") from None

@@ -13,7 +13,9 @@ from typing import TypeVar
 from fastapi import Request
 
 from cluster.security.api_keys import KeyCheck
-from serve_apps.api.admission import AdmissionLimits, Waiting
+from cluster.security.device_codes import DeviceCodes
+from cluster.security.devices import DeviceStore
+from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
 from serve_apps.events.store import EventStore
 from serve_apps.faces import Examined
 from serve_apps.gallery.enroll import EnrolLimits
@@ -36,6 +38,9 @@ class Parts:
     events: EventStore
     gallery: Gallery
     keys: KeyCheck
+    devices: DeviceStore
+    codes: DeviceCodes
+    guesses: Guesses
     examine: Callable[[bytes, int, int], Awaitable[list[Examined]]]
     not_ready: Callable[[], Awaitable[str | None]]
     clock: Callable[[], datetime]

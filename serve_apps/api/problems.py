@@ -15,7 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from cluster.security.api_keys import KeysUnavailable
+from cluster.security.device_codes import CodeNotValid
 from cluster.security.keyring import KeyringError
+from serve_apps.api.trace import trace_of
 from serve_apps.events.store import FrameIdReused
 from serve_apps.faces import UndecodableImage
 from serve_apps.gallery.crops import CropsUnavailable
@@ -58,6 +60,7 @@ _PROBLEMS: Mapping[type[Exception], tuple[int, str, str]] = {
     NobodyOfThatName: (404, "subject-not-found", "nobody of that name is enrolled"),
     NameTaken: (409, "name-taken", "somebody of that name is enrolled already"),
     ClientDisconnect: (400, "sender-gone", "the connection ended before the body did"),
+    CodeNotValid: (410, "code-not-valid", "this code is unknown, used or past its end; ask for a new one"),
     NoSuchFace: (404, "face-not-found", "no enrolled face has this id"),
 }
 
@@ -111,7 +114,8 @@ def install(app: FastAPI) -> None:
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error)
     if problem.status >= 500:
-        log.error("request.failed path=%s problem=%s: %s", request.url.path, problem.kind, error)
+        path, trace = request.url.path, trace_of(request)
+        log.error("request.failed path=%s problem=%s trace=%s: %s", path, problem.kind, trace, error)
     return response(problem)
 
 
@@ -131,5 +135,5 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.exception("request.failed path=%s", request.url.path, exc_info=error)
+    log.exception("request.failed path=%s trace=%s", request.url.path, trace_of(request), exc_info=error)
     return response(Problem(500, "internal", "an unexpected error; it is in the log"))

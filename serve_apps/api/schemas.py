@@ -42,7 +42,10 @@ class FaceOut(BaseModel):
 
 
 class EventOut(BaseModel):
-    """What happened at a door. `clock_skew_seconds` is set when the capture time lies in the future."""
+    """What happened at a door. `clock_skew_seconds` is set when the capture time lies in the future.
+
+    `clock_offset_seconds` was added to the time that the edge's own clock gave; `trace_id` is the request's, by W3C.
+    """
 
     id: str
     frame_id: str
@@ -54,6 +57,8 @@ class EventOut(BaseModel):
     release: str
     faces: list[FaceOut]
     clock_skew_seconds: float | None = None
+    clock_offset_seconds: float | None = None
+    trace_id: str | None = None
 
 
 class AnswerOut(EventOut):
@@ -101,6 +106,8 @@ def _fields(event: Event) -> dict[str, Any]:
         "release": event.release,
         "faces": [_face_out(face, event.names) for face in event.faces],
         "clock_skew_seconds": skew.total_seconds() if skew > SKEW_ALLOWED else None,
+        "clock_offset_seconds": event.clock_offset_seconds,
+        "trace_id": event.trace_id,
     }
 
 

@@ -10,7 +10,10 @@ from serve_apps.faces import Identity, Trigger, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A frame that was answered. `names` gives the present name of each person in `faces` who is still enrolled."""
+    """A frame that was answered. `names` gives the present name of each person in `faces` who is still enrolled.
+
+    `clock_offset_seconds` was added to the edge's own clock to give `captured_at`; `trace_id` is 32 hex digits.
+    """
 
     seq: int
     id: str
@@ -24,6 +27,8 @@ class Event:
     release: str
     faces: tuple[Identity, ...]
     names: dict[str, str]
+    clock_offset_seconds: float | None = None
+    trace_id: str | None = None
 
     @property
     def person_ids(self) -> set[str]:

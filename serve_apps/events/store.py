@@ -96,6 +96,8 @@ def insert(connection: Connection, frame: Frame, recognition: Recognition) -> Ev
         "trigger": frame.trigger,
         "verdict": verdict_of([face.standing for face in faces]),
         "release": recognition.release,
+        "clock_offset_seconds": frame.clock_offset_seconds,
+        "trace_id": frame.trace_id,
     }
     kept = {"faces": [_row_of(face) for face in faces]}
     seq = connection.execute(_INSERT, row | kept).scalar_one()

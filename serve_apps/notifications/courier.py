@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from cluster.security.devices import Turn
 from serve_apps.notifications.channels import AppriseChannel, Channel, LogChannel, NotDelivered
 from serve_apps.notifications.outbox import Notice, Outbox
 from serve_apps.notifications.rules import LOG, Rules, message
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 A_ROUND = 32
 LOOK_EVERY = timedelta(seconds=5)
-"""How often a courier looks for notices whose courier has died."""
+"""How often a courier looks for notices whose courier has died, and for devices that went silent."""
 
 
 class Courier:
@@ -30,11 +31,13 @@ class Courier:
         rules: Callable[[], Rules],
         notices_log: LogChannel,
         clock: Callable[[], datetime],
+        turned: Callable[[datetime], list[Turn]] = lambda _: [],
     ) -> None:
         self._outbox = outbox
         self._rules = rules
         self._log = notices_log
         self._clock = clock
+        self._turned = turned
         self._id = str(uuid.uuid4())
         self._look_at = datetime.min.replace(tzinfo=UTC)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="courier")
@@ -47,6 +50,8 @@ class Courier:
             self._look_at = now + LOOK_EVERY
             for notice in self._outbox.expired(now):
                 self._resolve(notice)
+            for turn in self._turned(now):
+                _tell(turn)
         taken = self._outbox.take(self._id, now, A_ROUND)
         logged = [notice for notice in taken if self._is_logged(notice)]
         self._write_down(logged)
@@ -73,7 +78,8 @@ class Courier:
             self._refused(notice, error)
         else:
             self._outbox.delivered([notice], self._clock())
-            log.info("notice.delivered id=%s recipient=%s", notice.id, notice.recipient)
+            trace = notice.event.trace_id
+            log.info("notice.delivered id=%s recipient=%s trace=%s", notice.id, notice.recipient, trace)
 
     def _refused(self, notice: Notice, error: NotDelivered) -> None:
         state = self._outbox.refused(notice, str(error), self._clock())
@@ -97,3 +103,11 @@ class Courier:
         if url is not None:
             return self._apprise(url)
         raise NotDelivered(f"{recipient} is no recipient in the notices file")
+
+
+def _tell(turn: Turn) -> None:
+    """In the log, where an operator's alarms look."""
+    if turn.silent:
+        log.warning("device.silent id=%s name=%r last_seen=%s", turn.id, turn.name, turn.last_seen.isoformat())
+    else:
+        log.info("device.back id=%s name=%r", turn.id, turn.name)

@@ -13,9 +13,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from cluster.security.api_keys import KeyCheck, KeyStore, Scope
+from cluster.security.device_codes import DeviceCodes
+from cluster.security.devices import DeviceStore
 from cluster.security.keyring import Keyring
 from samples.frames import PEOPLE
-from serve_apps.api.admission import AdmissionLimits, Waiting
+from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
 from serve_apps.api.application import application
 from serve_apps.api.parts import Parts
 from serve_apps.database import connect, migrate
@@ -101,6 +103,9 @@ def door(engine: YunetDlib, engine_thread: ThreadPoolExecutor, tmp_path: Path) -
         events=events,
         gallery=gallery,
         keys=KeyCheck(KeyStore(database), seconds=0.0),
+        devices=DeviceStore(database),
+        codes=DeviceCodes(database),
+        guesses=Guesses(most=3, seconds=3600),
         examine=on_thread(recognizer.examine),
         not_ready=not_ready,
         clock=lambda: NOW,

@@ -59,7 +59,7 @@ def test_an_answer_has_the_documented_shape(door: Any) -> None:
     answer = post(door.client(Scope.FRAMES), encoded(PERSON), idempotency_key="frame-1").json()
 
     event = {"id", "frame_id", "camera_id", "captured_at", "received_at", "trigger", "verdict", "release", "faces"}
-    assert answer.keys() == event | {"replayed", "clock_skew_seconds"}
+    assert answer.keys() == event | {"replayed", "clock_skew_seconds", "clock_offset_seconds", "trace_id"}
     assert (answer["frame_id"], answer["camera_id"], answer["trigger"]) == ("frame-1", "front-door", "button")
     assert (answer["captured_at"], answer["received_at"]) == ("2026-03-01T11:59:58.500000Z", "2026-03-01T12:00:00Z")
     assert (answer["release"], answer["replayed"], answer["clock_skew_seconds"]) == ("release-1", False, None)

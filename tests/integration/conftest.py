@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ import pytest
 from cluster.cli.bench.own_cluster import free_ports
 from cluster.preflight import Ports
 from samples.frames import FRAMES
+from serve_apps.database import connect
 
 
 @dataclass
@@ -119,3 +121,15 @@ def household(cluster: RunningCluster) -> RunningCluster:
 
     enrol_samples(cluster.url, cluster.key)
     return cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without any tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/doorbell.db"
+    server = request.getfixturevalue("postgres")
+    name = f"test_{time.monotonic_ns()}"
+    with connect(f"{server}postgres").connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(f"CREATE DATABASE {name}")
+    return f"{server}{name}"

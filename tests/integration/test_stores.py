@@ -24,7 +24,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from apprise.plugins.custom_json import NotifyJSON
 
-from cluster.security import api_keys
+from cluster.security import device_codes
 from cluster.security.api_keys import KeyCheck, KeyStore, Scope
 from cluster.security.keyring import Keyring, KeyringError
 from serve_apps import tables
@@ -105,18 +105,6 @@ def recognition(*people: str, standing: Standing = Standing.KNOWN) -> Recognitio
     return Recognition(tuple(Identity(box, 0.9, 0.8, standing, person, 0.3, None) for person in people), "release-1")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database without any tables."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/doorbell.db"
-    server = request.getfixturevalue("postgres")
-    name = f"test_{time.monotonic_ns()}"
-    with connect(f"{server}postgres").connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(f"CREATE DATABASE {name}")
-    return f"{server}{name}"
-
-
 @pytest.fixture
 def house(empty: str, tmp_path: Path) -> Iterator[Household]:
     engine = connect(empty)
@@ -149,7 +137,7 @@ def test_the_migrated_schema_is_the_one_in_the_code(empty: str) -> None:
 
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, [tables.metadata, api_keys.metadata]) == []
+        assert compare_metadata(context, [tables.metadata, device_codes.metadata]) == []
 
 
 def test_migrating_again_changes_nothing(house: Household) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from samples.frames import at_door
-from serve_apps.api.admission import AdmissionLimits, Waiting, admit_image
+from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting, admit_image
 from serve_apps.api.problems import Problem
 
 LIMITS = AdmissionLimits()
@@ -187,3 +187,28 @@ def test_a_request_that_fails_gives_its_place_back() -> None:
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), waiting.place():
             1 / 0  # noqa: B018
+
+
+def test_wrong_codes_are_heard_again_one_by_one() -> None:
+    seconds = [0.0]
+    guesses = Guesses(most=2, seconds=10.0, clock=lambda: seconds[0])
+    guesses.take()
+    guesses.take()
+    with pytest.raises(Problem, match="too-many-wrong-codes"):
+        guesses.take()
+
+    seconds[0] = 9.9
+    with pytest.raises(Problem):
+        guesses.take()
+    seconds[0] = 10.1
+    guesses.take()
+    with pytest.raises(Problem):
+        guesses.take()
+
+
+def test_right_codes_take_no_place_of_wrong_ones() -> None:
+    guesses = Guesses(most=1, seconds=10.0, clock=lambda: 0.0)
+
+    for _ in range(5):
+        guesses.take()
+        guesses.give_back()
