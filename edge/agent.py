@@ -46,7 +46,10 @@ class Agent:
         self._captured_all = Event()
 
     def run(self) -> None:
-        """Work until `stop`, or until the triggers have ended and every frame is off the spool. Raises SpoolUnusable."""
+        """Work until `stop`, or until the triggers have ended and every frame is off the spool.
+
+        Raises SpoolUnusable, TriggerUnusable, and what a listener raises.
+        """
         with ThreadPoolExecutor(1 + len(self._doors), "edge") as threads:
             connected = threads.submit(self._uploader.connect)
             if self._one_by_one:
@@ -75,8 +78,8 @@ class Agent:
 
     def stuck_s(self) -> float:
         """How long the slowest camera has been busy with one firing, in seconds; 0 when none is."""
-        now = time.monotonic()
-        return max((now - since for door in self._doors.values() if (since := door.busy_since) is not None), default=0.0)
+        busy = [since for door in self._doors.values() if (since := door.busy_since) is not None]
+        return time.monotonic() - min(busy) if busy else 0.0
 
     def _listen(self) -> None:
         for firing in self._trigger.firings(self._stop):

@@ -74,7 +74,7 @@ def latency(place: Path, seconds: float) -> dict[str, float]:
     camera's own time is not in it.
     """
     video = write_walking_video(place / "walking.avi")
-    times = []
+    times: list[float] = []
     with Loopback() as gateway, _agent(place / "latency", video, gateway.url, _TYPED) as agent:
         ends_s = time.monotonic() + seconds
         while time.monotonic() < ends_s or len(times) < 10:
@@ -107,8 +107,8 @@ def idle(place: Path, seconds: float) -> dict[str, float]:
     return {"resident_mb": round(resident / 1e6, 1), "idle_cpu_percent": round(used * 100, 2)}
 
 
-_TYPED = [{"driver": "stdin"}]
-_WATCHING = [{"driver": "motion", "looks_per_second": 5}, {"driver": "stdin"}]
+_TYPED: list[dict[str, Any]] = [{"driver": "stdin"}]
+_WATCHING: list[dict[str, Any]] = [{"driver": "motion", "looks_per_second": 5}, {"driver": "stdin"}]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.camera import Picture
-from edge.check import Finding, Look
+from edge.check import Finding, Look, State
 from edge.errors import SpoolBusy, Unusable
 from edge.settings import EdgeSettings, read_key
 from edge.settings.cameras import ReplaySettings
@@ -63,7 +63,7 @@ def _key(settings: EdgeSettings) -> Iterator[Finding]:
 
 
 def _cameras(settings: EdgeSettings) -> Iterator[Finding]:
-    from edge.wiring import camera_of
+    from edge.devices import camera_of
 
     for told in settings.cameras:
         part = f"camera {told.id}"
@@ -103,35 +103,34 @@ def _gpio(settings: EdgeSettings) -> Iterator[Finding]:
     ]
     if not wanted:
         return
-    from edge.wiring import gpio_device
+    from edge.devices import opened_pin
 
     for part in wanted:
         try:
-            with closing(gpio_device(part)):
+            with opened_pin(part):
                 yield Finding(f"pin {part.pin}", "ok", f"{part.driver} through {_factory()}")
         except Unusable as error:
             yield Finding(f"pin {part.pin}", "bad", error.what, error.way_out)
 
 
 def _factory() -> str:
-    import gpiozero
+    import gpiozero  # type: ignore[import-untyped]  # it ships no types
 
     return type(gpiozero.Device.pin_factory).__name__
 
 
 def _disk(settings: EdgeSettings) -> Iterator[Finding]:
-    from edge.spool import Spool
-    from edge.wiring import spool_key
+    from edge.wiring import spool_of
 
     told = settings.spool
     try:
-        with Spool(told.folder, key=spool_key(told)) as spool:
+        with spool_of(told) as spool:
             waiting = f"{len(spool)} frames wait"
             synced_ms = _sync_ms(told.folder)
     except SpoolBusy:
         yield Finding("spool", "ok", f"an agent works on {told.folder}")
         return
-    state = "look" if synced_ms > _SLOW_SYNC_MS else "ok"
+    state: State = "look" if synced_ms > _SLOW_SYNC_MS else "ok"
     way_out = "a better card answers in 10 ms" if state == "look" else ""
     yield Finding("spool", state, f"{told.folder}: {waiting}, a frame is on disk in {synced_ms:.0f} ms", way_out)
     free = shutil.disk_usage(told.folder).free

@@ -51,9 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(config: Config, as_json: AsJson = False) -> int:
     """Watch the door until stopped; frames that wait for the network stay in the spool."""
     log_to_stderr(as_json, logging.INFO)
-    with agent_of(read_settings(config), LoggedOutcomes()) as agent, _stopped_by_signals(agent):
-        with watched(agent.stuck_s):
-            agent.run()
+    with (
+        agent_of(read_settings(config), LoggedOutcomes()) as agent,
+        _stopped_by_signals(agent),
+        watched(agent.stuck_s),
+    ):
+        agent.run()
     return 0
 
 

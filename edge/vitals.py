@@ -78,10 +78,13 @@ class Vitals:
     def counts(self) -> Counts:
         """What only grows."""
         damage = {"damaged": float(self.spool.damaged), "torn": float(self.spool.torn)}
+        suppressed: Counter[str] = Counter()
+        for (_, reason), count in self.firings.suppressed.items():
+            suppressed[reason] += count
         restarts = {name: float(camera.restarts) for name, camera in self.cameras.items()}
         return {
             "edge_triggers": ("Triggers that fired.", "trigger", _floats(self.firings.fired)),
-            "edge_triggers_suppressed": ("Triggers held back.", "reason", _floats(self.firings.suppressed)),
+            "edge_triggers_suppressed": ("Triggers held back.", "reason", _floats(suppressed)),
             "edge_frames_dropped": ("Frames that had to go.", "reason", _floats(self.spool.dropped)),
             "edge_spool_damage": ("Files in the spool that were not whole.", "kind", damage),
             "edge_camera_restarts": ("Times a camera was opened again.", "camera", restarts),
@@ -97,5 +100,5 @@ class Vitals:
             return None
 
 
-def _floats(counts: Counter[str]) -> dict[str, float]:
+def _floats(counts: Mapping[Any, int]) -> dict[str, float]:
     return {key: float(count) for key, count in counts.items()}

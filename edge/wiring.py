@@ -2,29 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from edge.addresses import Addresses
 from edge.agent import Agent
 from edge.backoff import Backoff
 from edge.camera import Camera
-from edge.clock import ClusterClock
+from edge.clock import ClusterClock, boot_clock
 from edge.connection import Connection
-from edge.devices import camera_of, feedback_of, trigger_of
+from edge.devices import camera_of, trigger_of
 from edge.drivers.replay import Replay
 from edge.errors import SettingsInvalid
-from edge.feedback import Feedback
+from edge.feedback import feedback_of
 from edge.firings import Firings
 from edge.gateway import Gateway
 from edge.heartbeat import Heartbeat
+from edge.key_file import KeyFile
 from edge.listener import Listener, Listeners
 from edge.live import LiveCamera
 from edge.metrics import MeasuredOutcomes, Readings, served_metrics
-from edge.settings import EdgeSettings, GatewaySettings, SpoolSettings, read_key
+from edge.settings import EdgeSettings, GatewaySettings, HealthSettings, SpoolSettings, read_key
 from edge.spool import Spool, SpoolLimits
 from edge.spool_key import SpoolKey, read_spool_key
+from edge.tls import tls_context
 from edge.uploader import Uploader
 from edge.vitals import Vitals
+
+_REPLAY_BACKOFF = Backoff(first_s=0.1, longest_s=2.0, key_refused_s=float("inf"))
+"""Somebody watches a replay: it tries again soon, and a refused key ends it where a box would wait for a repair."""
+_LONGEST_REQUEST_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What everybody who talks to the cluster shares."""
+
+    told: GatewaySettings
+    addresses: Addresses
+    clock: ClusterClock
+    key: KeyFile
+
+    def connection(self) -> Connection:
+        tls = None
+        if self.addresses.encrypted:
+            tls = tls_context(self.told.ca_file, self.told.certificate_file, self.told.certificate_key_file)
+        return Connection(self.addresses, tls, timeout_s=self.told.timeout_s)
+
+
+@contextmanager
+def agent_of(settings: EdgeSettings, log: Listener) -> Iterator[Agent]:
+    """Open everything a box needs, and close it again. Raises what the parts raise."""
+    told = settings.gateway
+    line = _line(told)
+    with ExitStack() as open_parts:
+        gateway = Gateway(line.connection(), line.key, cluster_clock=line.clock, bytes_per_second=told.bytes_per_second)
+        open_parts.callback(gateway.close)
+        spool = open_parts.enter_context(spool_of(settings.spool))
+        cameras = {each.id: open_parts.enter_context(closing(camera_of(each))) for each in settings.cameras}
+        live = {name: camera for name, camera in cameras.items() if isinstance(camera, LiveCamera)}
+        feedback = open_parts.enter_context(closing(feedback_of(settings.feedback, boot_clock)))
+        firings = open_parts.enter_context(closing(_firings(settings, cameras, live)))
+        vitals = Vitals(spool, settings.spool.folder, live, firings)
+        # The lights first: somebody is looking at them.
+        listener = Listeners([feedback, log, *_told_of_health(settings.health, line, vitals, open_parts)])
+        uploader = Uploader(
+            gateway,
+            spool,
+            listener,
+            backoff=Backoff(first_s=told.first_retry_s, longest_s=told.longest_retry_s),
+            newest_first_after_s=settings.spool.newest_first_after_s,
+        )
+        yield Agent(cameras, firings, uploader, listener)
+
+
+@contextmanager
+def agent_of_replay(
+    replay: Replay,
+    camera_id: str,
+    url: str,
+    key: str,
+    spool: Spool,
+    listener: Listener,
+    *,
+    patience_s: float,
+    one_by_one: bool,
+) -> Iterator[Agent]:
+    """Open a connection for a folder of images. Raises CameraIdInvalid, SettingsInvalid."""
+    connection = Connection(Addresses((url,)), timeout_s=min(patience_s, _LONGEST_REQUEST_S))
+    with closing(Gateway(connection, lambda: key)) as gateway:
+        uploader = Uploader(gateway, spool, listener, backoff=_REPLAY_BACKOFF, patience_s=patience_s)
+        yield Agent({camera_id: replay}, replay, uploader, listener, one_by_one=one_by_one)
+
+
+def spool_of(told: SpoolSettings) -> Spool:
+    """Open the spool. Raises SpoolBusy, SpoolUnusable, KeyUnusable."""
+    limits = SpoolLimits(
+        max_bytes=told.max_bytes,
+        max_frames=told.max_frames,
+        max_set_aside=told.max_set_aside,
+        max_age_s=told.max_age_s,
+    )
+    return Spool(told.folder, limits, key=_spool_key(told))
+
+
+def _spool_key(told: SpoolSettings) -> SpoolKey | None:
+    return None if told.key_file is None else read_spool_key(told.key_file)
+
+
+def _line(told: GatewaySettings) -> _Line:
+    # A box without a key is not set up; a key that is lost later is waited for.
+    read_key(told.key_file)
+    return _Line(told, Addresses((told.url, *told.fallbacks)), ClusterClock(), KeyFile(told.key_file))
+
+
+def _firings(settings: EdgeSettings, cameras: Mapping[str, Camera], live: Mapping[str, LiveCamera]) -> Firings:
+    """All triggers, with those of the replays; every one knows which cameras it is for."""
+    wired = []
+    with ExitStack() as opened:
+        for told in settings.triggers:
+            names = told.cameras or tuple(live)
+            trigger = trigger_of(told, names, live)
+            opened.callback(trigger.close)
+            wired.append((trigger, names, told.min_interval_s))
+        replays = [(camera, (name,), 0.0) for name, camera in cameras.items() if isinstance(camera, Replay)]
+        opened.pop_all()
+    return Firings([*wired, *replays])
+
+
+def _told_of_health(told: HealthSettings, line: _Line, vitals: Vitals, open_parts: ExitStack) -> Iterator[Listener]:
+    """Start the heartbeat and the metrics, as far as they are asked for; yield who counts."""
+    if told.heartbeat_s is not None:
+        heartbeat = Heartbeat(line.connection(), line.key, vitals.heartbeat, line.clock, told.heartbeat_s)
+        heartbeat.start()
+        open_parts.callback(heartbeat.close)
+    if told.metrics_port is not None:
+        registry = CollectorRegistry()
+        registry.register(Readings(vitals.gauges, vitals.counts))
+        try:
+            open_parts.enter_context(served_metrics(registry, told.metrics_port))
+        except OSError as error:
+            what = f"health.metrics_port {told.metrics_port}: {error.strerror}"
+            raise SettingsInvalid(what, "give another port") from error
+        yield MeasuredOutcomes(registry)

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Protocol
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from edge.drivers.motion_detector import MotionDetector
 from edge.errors import CameraFailed
+from edge.shots import Shot
 from edge.trigger import Firing
 
 log = structlog.get_logger(__name__)
@@ -20,20 +19,6 @@ log = structlog.get_logger(__name__)
 _LONGEST_WAIT_S = 0.5
 _FORGET_S = 10.0
 """After so long without a picture the scene is another one: the camera was moved, or the day has broken."""
-
-
-class Shot(Protocol):
-    """One picture as the camera saw it."""
-
-    @property
-    def pixels(self) -> NDArray[np.uint8]:
-        """Height x width x 3, BGR."""
-        ...
-
-    @property
-    def at_s(self) -> float:
-        """The monotonic clock when it was read."""
-        ...
 
 
 class Looks(Protocol):

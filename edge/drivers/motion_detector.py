@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from edge.errors import TriggerUnusable
 
 if TYPE_CHECKING:
+    from cv2.typing import MatLike
+
     from edge.settings.triggers import ZoneSettings
 
 Grey = NDArray[np.uint8]
@@ -56,7 +58,7 @@ class MotionDetector:
         if not watched_pixels(_WIDTH, _WIDTH * 9 // 16, self._zones).any():
             raise TriggerUnusable("the zones leave nothing of the picture to watch", "ignore less of it")
 
-    def look(self, pixels: NDArray[np.uint8]) -> bool:
+    def look(self, pixels: MatLike) -> bool:
         """Return whether motion was seen, in this picture and the one before; BGR, of any size."""
         grey = self._reduced(pixels)
         if grey.shape != self._watched.shape:
@@ -90,7 +92,7 @@ class MotionDetector:
         self._background.setVarInit(_LEAST_VARIANCE)
         self._background.setVarMin(_LEAST_VARIANCE)
 
-    def _reduced(self, pixels: NDArray[np.uint8]) -> Grey:
+    def _reduced(self, pixels: MatLike) -> Grey:
         # Every second pixel of 720p is enough to average the noise away, at a third of the cost of all of them.
         step = max(1, pixels.shape[1] // (2 * _WIDTH))
         green = np.ascontiguousarray(pixels[::step, ::step, 1])

@@ -87,7 +87,7 @@ Moment = Literal["taken", "lost", "known", "unknown", "blacklisted", "no_face", 
 
 
 class _FeedbackSettings(Section):
-    """Reacts `when` one of these moments comes, for `cameras` or, where none is named, for all; to `triggers` or to all."""
+    """Reacts `when` one of these moments comes; `cameras` and `triggers` it reacts to, all where none is named."""
 
     cameras: tuple[CameraId, ...] = ()
     triggers: tuple[Literal["button", "motion", "timer", "manual"], ...] = ()
