@@ -122,6 +122,33 @@ def test_the_queue_answers_while_a_frame_is_being_synced(tmp_path: Path, a_frame
         assert len(spool) == 1
 
 
+def test_several_cameras_fill_it_while_it_is_emptied(tmp_path: Path, a_frame: FrameMaker) -> None:
+    frames = [a_frame() for _ in range(60)]
+    sent: list[str] = []
+    with Spool(tmp_path) as spool:
+
+        def take(some: list[Frame]) -> None:
+            for frame in some:
+                spool.take(frame, 0.0)
+
+        def send() -> None:
+            while len(sent) < len(frames):
+                spool.wait_until(lambda: len(spool) > 0)
+                for entry in spool.entries():
+                    assert spool.read(entry) is not None
+                    spool.done(entry)
+                    sent.append(entry.frame_id)
+
+        threads = [Thread(target=take, args=(frames[n::3],)) for n in range(3)] + [Thread(target=send)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+        assert sorted(sent) == sorted(frame.frame_id for frame in frames)
+        assert len(spool) == spool.bytes == 0
+
+
 def test_what_a_crash_left_half_written_is_removed_and_counted(tmp_path: Path, a_frame: FrameMaker) -> None:
     leftover = tmp_path / ".000000000001-x.frame.tmp"
     leftover.write_bytes(encode(a_frame())[:20])
@@ -325,6 +352,17 @@ def test_a_full_disk_on_which_nothing_may_go_keeps_what_waits(a_frame: FrameMake
         spool.take(a_frame(b"y" * 5000), 0.0)
     assert contents(spool) == [kept]
     assert all(path.name.startswith(("0", "FORMAT")) for path in disk.names_now)
+
+
+def test_a_full_disk_keeps_no_agent_from_opening_what_waits(a_frame: FrameMaker) -> None:
+    disk, frame = FaultyDisk(Random(0)), a_frame()
+    spool = Spool(FOLDER, disk=disk)
+    spool.take(frame, 0.0)
+    disk.kill()
+    disk.unlink(FOLDER / "FORMAT")
+    disk.capacity = 0
+
+    assert contents(Spool(FOLDER, disk=disk)) == [frame]
 
 
 @pytest.mark.parametrize(("number", "says"), [(errno.EROFS, "Read-only"), (errno.EIO, "Input/output")])

@@ -55,7 +55,7 @@ class SpoolUnderFaults(RuleBasedStateMachine):
         self.key = KEY if encrypted else None
         self.sent: dict[str, Frame] = {}
         self.kept: set[str] = set()
-        self.rotten: set[str] = set()
+        self.rotten: set[Path] = set()
         self.spool = self.opened()
 
     def opened(self) -> Spool:
@@ -119,7 +119,7 @@ class SpoolUnderFaults(RuleBasedStateMachine):
 
     def judge(self, entry: Entry, frame: Frame | None) -> None:
         if frame is None:
-            assert entry.frame_id in self.rotten or self.disk.raised
+            assert entry.path in self.rotten or self.disk.raised
         else:
             assert frame == self.sent[entry.frame_id]
 
@@ -169,12 +169,12 @@ class SpoolUnderFaults(RuleBasedStateMachine):
     def a_byte_rots(self, which: int, at: int, bits: int) -> None:
         entry = self.spool.entries()[which % len(self.spool)]
         inode = self.disk.names_now.get(entry.path)
-        if inode is None or inode.durable != inode.cached or entry.frame_id in self.rotten:
+        if inode is None or inode.durable != inode.cached or entry.path in self.rotten:
             return
         inode.cached[at % len(inode.cached)] ^= bits
         inode.durable = bytes(inode.cached)
         self.kept.discard(entry.frame_id)
-        self.rotten.add(entry.frame_id)
+        self.rotten.add(entry.path)
 
     def power_is_back(self) -> None:
         self.disk.cut_power()
@@ -192,7 +192,7 @@ class SpoolUnderFaults(RuleBasedStateMachine):
         rotten = 0
         for entry in self.spool.entries():
             self.judge(entry, self.spool.read(entry))
-            rotten += entry.frame_id in self.rotten
+            rotten += entry.path in self.rotten
         assert self.spool.damaged == rotten
         assert self.kept <= self.waiting()
 
@@ -206,7 +206,7 @@ class SpoolUnderFaults(RuleBasedStateMachine):
             self.power_is_back()
 
 
-QUICK = settings(max_examples=400, stateful_step_count=40, deadline=None)
+QUICK = settings(max_examples=200, stateful_step_count=40, deadline=None)
 FIND = settings(max_examples=2000, stateful_step_count=40, deadline=None, phases=[Phase.generate], database=None)
 
 
