@@ -53,7 +53,10 @@ def _explained(path: Path, errors: list[ErrorDetails]) -> SettingsInvalid:
     place = ".".join(str(step) for step in first["loc"])
     others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     if first["type"] != "extra_forbidden":
-        return SettingsInvalid(f"{path}: {place or 'the file'}: {first['msg'].removeprefix('Value error, ')}{others}", "mend it in the file")
+        return SettingsInvalid(
+            f"{path}: {place or 'the file'}: {first['msg'].removeprefix('Value error, ')}{others}",
+            "mend it in the file",
+        )
     names = _names(EdgeSettings, first["loc"][:-1])
     near = difflib.get_close_matches(str(first["loc"][-1]), names, n=1, cutoff=0.5)
     way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}"
