@@ -23,6 +23,8 @@ Content = Callable[[], bytes | Iterable[bytes]]
 
 ELSEWHERE = frozenset({502, 503, 504})
 """A gateway that says so, and not when to come back, is tried at its next address at once."""
+UNANSWERED = "sent, but not answered"
+"""The title of a problem: somebody took the connection, unlike with a dead network."""
 _MOST_BYTES = 1 << 20
 _CONNECT_S = 5.0
 _IDLE_CONNECTION_S = 300.0
@@ -206,7 +208,9 @@ def _read(response: httpx.Response, watch: _Watch, timeout_s: float) -> Answer:
     """Read no more, and no longer, than an answer of ours can take: a stranger's page may have no end."""
     body = bytearray()
     until_s = time.monotonic() + timeout_s
-    for piece in response.iter_raw():
+    # None was asked for, and a page may swell a thousandfold when it is unpacked.
+    response.headers.pop("Content-Encoding", None)
+    for piece in response.iter_bytes():
         body += piece
         if len(body) > _MOST_BYTES or time.monotonic() > until_s:
             raise TryLater(problem("an answer without an end", f"{len(body)} bytes so far", response.status_code))
@@ -220,7 +224,8 @@ def _explained(url: httpx.URL, error: httpx.RequestError) -> Problem:
         return problem("the gateway's certificate is not trusted", f"{told} ; see gateway.ca_file")
     if "ALERT" in told:
         return problem("the gateway accepts no certificate of ours", f"{told} ; see gateway.certificate_file")
-    return problem("no answer", told)
+    lost = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return problem("no answer" if lost else UNANSWERED, told)
 
 
 def _cut_off(each: socket.socket) -> None:

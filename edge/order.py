@@ -56,12 +56,13 @@ def held(before: Held | None, now_s: float, accepted: int, chance: float) -> Hel
 
 
 def acquitted(holds: Mapping[int, Held]) -> dict[int, Held]:
-    """Return the states once a frame was accepted: those that failed only while all did go in their order again.
+    """Return the states once a frame was accepted: those put behind while all failed take their places again.
 
     Only once: the next failure of such a frame is a proved one.
     """
     return {
-        number: each if each.proved else replace(each, failures=0, due_s=each.first_s) for number, each in holds.items()
+        number: replace(each, failures=0, due_s=each.first_s) if each.is_behind and not each.proved else each
+        for number, each in holds.items()
     }
 
 

@@ -12,7 +12,7 @@ from threading import Event as StopEvent
 from edge.backoff import Backoff
 from edge.camera import Frame
 from edge.clock import boot_clock
-from edge.connection import problem
+from edge.connection import UNANSWERED, problem
 from edge.entry import Entry
 from edge.errors import KeyRefused, NotDelivered, Problem, Refused
 from edge.gateway import Gateway
@@ -23,6 +23,8 @@ from edge.spool import Spool
 DEFAULT_BACKOFF = Backoff()
 NOT_OF_THE_FRAME = frozenset({401, 403, 407, 408, 425, 429, 502, 503, 504, 511})
 """Statuses that any frame would get: the key, the load, somebody on the way."""
+UNANSWERED_AFTER = 8
+"""After so many failures in a row a frame that is sent and never answered may be what breaks the line."""
 _LOOK_S = 0.1
 """How often a pause looks for something new that may go."""
 
@@ -135,7 +137,7 @@ class Uploader:
 
     def _postpone(self, entry: Entry, frame: Frame, failure: NotDelivered) -> None:
         pause_s = hold_s = self._pause_s(failure, self._failures.count)
-        if _is_of_the_frame(failure):
+        if self._is_of_the_frame(entry, failure.problem):
             hold = self._hold(entry)
             if hold.is_poison(self._clock()):
                 self._refuse(entry, frame, _given_up(failure.problem, hold, self._clock()))
@@ -148,6 +150,12 @@ class Uploader:
         self._failures.ends_by_news = "status" not in failure.problem
         self._listener.waiting(frame, failure.problem, hold_s)
         self.gave_up = self._clock() + hold_s - self._failures.since_s > self._patience_s
+
+    def _is_of_the_frame(self, entry: Entry, failure: Problem) -> bool:
+        if "status" in failure:
+            return failure["status"] not in NOT_OF_THE_FRAME
+        suspect = entry.number in self._held or self._failures.count >= UNANSWERED_AFTER
+        return suspect and failure["title"] == UNANSWERED
 
     def _pause_s(self, failure: NotDelivered, failures: int) -> float:
         if isinstance(failure, KeyRefused):
@@ -173,10 +181,6 @@ class Uploader:
             return (boot_s - frame.boot_s) * 1000.0
         # A frame of an earlier boot: only the wall clock spans both, and it may have been set in between.
         return max(0.0, (datetime.now(UTC) - frame.captured_at).total_seconds() * 1000.0)
-
-
-def _is_of_the_frame(failure: NotDelivered) -> bool:
-    return failure.problem.get("status", 503) not in NOT_OF_THE_FRAME
 
 
 def _given_up(last: Problem, hold: Held, now_s: float) -> Problem:
