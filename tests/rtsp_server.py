@@ -72,7 +72,7 @@ def access_units(frames: Iterable[np.ndarray], width: int, height: int, fps: int
     import imageio_ffmpeg
 
     told = f"-f rawvideo -pix_fmt bgr24 -s {width}x{height} -r {fps} -i -".split()
-    coded = f"-c:v libx264 -preset veryfast -tune zerolatency -pix_fmt yuv420p -x264-params keyint={fps}:aud=1".split()
+    coded = f"-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -x264-params keyint={fps}:aud=1".split()
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *told, *coded, "-crf", "20", "-f", "h264", "-"]
     encoded = subprocess.run(
         command, input=b"".join(map(np.ndarray.tobytes, frames)), stdout=subprocess.PIPE, check=True
