@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Grey = NDArray[np.uint8]
 
-_WIDTH = 320
+_WIDTH = 160
+"""Pixels. 320 find nobody more, at more than twice the cost."""
 _MEMORY_S = 100.0
 """What stays in its place for a tenth of this, such as a parked car, becomes background."""
 _START_S = 3.0
@@ -93,7 +94,8 @@ class MotionDetector:
         self._background.setVarMin(_LEAST_VARIANCE)
 
     def _reduced(self, pixels: MatLike) -> Grey:
-        # Every second pixel of 720p is enough to average the noise away, at a third of the cost of all of them.
+        # Four pixels for each that is left are enough to average the noise away; to read all of them costs more than
+        # everything else here.
         step = max(1, pixels.shape[1] // (2 * _WIDTH))
         green = np.ascontiguousarray(pixels[::step, ::step, 1])
         height, width = green.shape
@@ -103,7 +105,7 @@ class MotionDetector:
         return np.asarray(self._cv2.resize(green, size, interpolation=self._cv2.INTER_AREA), np.uint8)
 
     def _evened(self, grey: Grey) -> Grey:
-        sample = grey[::4, ::4].astype(np.float32) + 1.0
+        sample = grey[::2, ::2].astype(np.float32) + 1.0
         if self._reference is None:
             self._reference = sample
         gain = float(np.clip(np.median(self._reference / sample), *_GAIN))
