@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
 from typing import Any
@@ -17,8 +18,28 @@ time a replica's event loop waits for its database or engine thread."""
 def settle_in() -> None:
     """Call it before anything else is built."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    log_with_serve()
     if os.environ.get(LOOPBACK_ONLY) == "1":
         _keep_to_loopback()
+
+
+class _Onward(logging.Handler):
+    """Gives a line to Serve's logger, and has it written now: Serve keeps the last thousand for later."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        serve = logging.getLogger("ray.serve")
+        serve.handle(record)
+        for handler in serve.handlers:
+            handler.flush()
+
+
+def log_with_serve() -> None:
+    """Send what the application logs to the replica's log file; Serve itself takes no notice of other loggers."""
+    ours = logging.getLogger("serve_apps")
+    if not ours.handlers:
+        ours.addHandler(_Onward())
+        ours.setLevel(logging.INFO)
+        ours.propagate = False
 
 
 def return_freed_memory() -> None:

@@ -126,14 +126,16 @@ def _upsert(insert: Callable[[Table], Any]) -> Any:
 # Built, and compiled, once: they run beside the frames.
 _HEARD = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 _NOW = sa.bindparam("now", type_=sa.Float)
-_OVERDUE = devices.c.last_seen < _NOW - (MISSED * devices.c.every_seconds + GRACE_SECONDS)
+_PATIENCE = MISSED * devices.c.every_seconds + GRACE_SECONDS
+_OVERDUE = devices.c.last_seen < _NOW - _PATIENCE
+_LISTENED = sa.bindparam("listening_since", type_=sa.Float) < _NOW - _PATIENCE
 _SAID = devices.c.silent_since.is_not(None)
 _OPEN = sa.and_(keys.c.revoked_at.is_(None), sa.or_(keys.c.expires_at.is_(None), keys.c.expires_at > _NOW))
 _ALL = sa.select(devices, keys.c.name, keys.c.created_at, keys.c.revoked_at, keys.c.expires_at).join(keys)
 _TURNED = (
     sa.select(devices.c.id, keys.c.name, devices.c.last_seen, devices.c.silent_since)
     .join(keys)
-    .where(_OPEN, sa.or_(sa.and_(_OVERDUE, sa.not_(_SAID)), sa.and_(sa.not_(_OVERDUE), _SAID)))
+    .where(_OPEN, sa.or_(sa.and_(_OVERDUE, _LISTENED, sa.not_(_SAID)), sa.and_(sa.not_(_OVERDUE), _SAID)))
 )
 
 
@@ -175,9 +177,12 @@ class DeviceStore:
         with self._engine.begin() as connection:
             connection.execute(devices.delete().where(devices.c.id == device_id))
 
-    def turned(self, now: datetime) -> list[Turn]:
-        """Devices that went silent or came back since this was last asked, by whomever: each turn is told once."""
-        moment = {"now": now.timestamp()}
+    def turned(self, now: datetime, listening_since: datetime) -> list[Turn]:
+        """Devices that went silent or came back since this was last asked, by whomever: each turn is told once.
+
+        A device could not be heard before `listening_since`, so its silence counts from there.
+        """
+        moment = {"now": now.timestamp(), "listening_since": listening_since.timestamp()}
         with self._engine.connect().execution_options(reading=True) as connection:
             found = connection.execute(_TURNED, moment).all()
         return [turn for row in found if (turn := self._told(row)) is not None]

@@ -31,13 +31,14 @@ class Courier:
         rules: Callable[[], Rules],
         notices_log: LogChannel,
         clock: Callable[[], datetime],
-        turned: Callable[[datetime], list[Turn]] = lambda _: [],
+        turned: Callable[[datetime, datetime], list[Turn]] = lambda *_: [],
     ) -> None:
         self._outbox = outbox
         self._rules = rules
         self._log = notices_log
         self._clock = clock
         self._turned = turned
+        self._since = clock()
         self._id = str(uuid.uuid4())
         self._look_at = datetime.min.replace(tzinfo=UTC)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="courier")
@@ -50,7 +51,7 @@ class Courier:
             self._look_at = now + LOOK_EVERY
             for notice in self._outbox.expired(now):
                 self._resolve(notice)
-            for turn in self._turned(now):
+            for turn in self._turned(now, self._since):
                 _tell(turn)
         taken = self._outbox.take(self._id, now, A_ROUND)
         logged = [notice for notice in taken if self._is_logged(notice)]

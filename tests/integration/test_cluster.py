@@ -8,13 +8,17 @@ import threading
 import time
 import uuid
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import psutil
 import pytest
 from compreface import CompreFace
 
+from cluster.launcher import temp_folder
+from cluster.security.devices import DeviceStore, Heartbeat
 from samples.frames import PHOTOS
+from serve_apps.database import connect
 
 
 def post(api: httpx.Client, image: bytes, frame_id: str | None = None, camera: str = "front") -> httpx.Response:
@@ -70,6 +74,58 @@ def test_a_key_is_revoked_within_a_second_everywhere(cluster):
         assert post(api, b"").status_code == 403
         cluster.doorbell("keys", "revoke", made["id"])
         assert eventually(lambda: api.get("/api/v1/events").status_code == 401, seconds=1.0)
+
+
+def enrolled(cluster, name: str) -> dict[str, str]:
+    """A device with its key, as it gets them for its code."""
+    made = json.loads(cluster.doorbell("devices", "enroll", name, "--json").stdout)
+    return httpx.post(f"{cluster.url}/api/v1/devices", json={"code": made["code"]}).raise_for_status().json()
+
+
+def heartbeat(api: httpx.Client) -> httpx.Response:
+    vitals = {"version": "0.1.0", "cameras": [], "spool": {"frames": 0, "bytes": 0}, "uptime_seconds": 1.0}
+    return api.post("/api/v1/devices/heartbeat", json=vitals | {"clock": datetime.now(UTC).isoformat()})
+
+
+def listed(cluster, device_id: str) -> dict[str, str]:
+    devices = json.loads(cluster.doorbell("devices", "list", "--json").stdout)
+    return next(device for device in devices if device["id"] == device_id)
+
+
+def test_a_device_is_enrolled_heard_listed_and_revoked_alone(cluster, frames):
+    device, other = enrolled(cluster, "porch"), enrolled(cluster, "garage")
+    with cluster.client(device["key"]) as api, cluster.client(other["key"]) as neighbour:
+        assert post(api, frames["stranger"]).status_code == 200
+        answer = heartbeat(api).json()
+        assert answer["device"] == {"id": device["id"], "name": "porch"}
+        assert abs((datetime.fromisoformat(answer["time"]) - datetime.now(UTC)).total_seconds()) < 5
+        assert (listed(cluster, device["id"])["state"], listed(cluster, other["id"])["state"]) == ("well", "never seen")
+        cluster.doorbell("devices", "revoke", device["id"])
+        assert eventually(lambda: heartbeat(api).status_code == 401, seconds=1.0)
+        assert heartbeat(neighbour).status_code == 200
+    assert listed(cluster, device["id"])["state"] == "revoked"
+
+
+def test_the_courier_says_once_that_a_device_went_silent(cluster):
+    device = enrolled(cluster, "cellar")
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    store = DeviceStore(connect(f"sqlite:///{cluster.data}/doorbell.db"))
+    store.heard(device["id"], Heartbeat({}, an_hour_ago, every_seconds=1), an_hour_ago)
+
+    def said() -> list[str]:
+        lines = [
+            line
+            for log in temp_folder(cluster.data).rglob("replica_courier*.log")
+            for line in log.read_text().splitlines()
+        ]
+        return [
+            word for line in lines for word in ("device.silent", "device.back") if f"{word} id={device['id']}" in line
+        ]
+
+    assert eventually(lambda: said() == ["device.silent"])
+    with cluster.client(device["key"]) as api:
+        heartbeat(api)
+    assert eventually(lambda: said() == ["device.silent", "device.back"])
 
 
 def test_events_are_streamed_as_they_happen(household, frames):

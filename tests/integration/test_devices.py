@@ -35,6 +35,7 @@ from serve_apps.notifications.rules import Rules
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FRAMES = frozenset({Scope.FRAMES})
 REPORT = {"version": "0.1.0", "cameras": [{"id": "front", "state": "well"}], "spool": {"frames": 3, "bytes": 9}}
+LONG_AGO = NOW - timedelta(days=1)
 LATE = timedelta(seconds=silent_after(30) + 1)
 
 
@@ -159,13 +160,24 @@ def test_silence_is_told_once_and_so_is_its_end(devices: DeviceStore, codes: Dev
     codes.redeem(an_hour(codes, "never seen"), NOW)
     heard(devices, device)
 
-    assert devices.turned(NOW + timedelta(seconds=90)) == []
-    assert devices.turned(NOW + LATE) == [Turn(device, "porch", True, NOW)]
-    assert devices.turned(NOW + 2 * LATE) == []
+    assert devices.turned(NOW + timedelta(seconds=90), LONG_AGO) == []
+    assert devices.turned(NOW + LATE, LONG_AGO) == [Turn(device, "porch", True, NOW)]
+    assert devices.turned(NOW + 2 * LATE, LONG_AGO) == []
     heard(devices, device, NOW + 3 * LATE)
-    assert devices.turned(NOW + 3 * LATE) == [Turn(device, "porch", False, NOW + 3 * LATE)]
-    assert devices.turned(NOW + 3 * LATE) == []
-    assert devices.turned(NOW + 5 * LATE) == [Turn(device, "porch", True, NOW + 3 * LATE)]
+    assert devices.turned(NOW + 3 * LATE, LONG_AGO) == [Turn(device, "porch", False, NOW + 3 * LATE)]
+    assert devices.turned(NOW + 3 * LATE, LONG_AGO) == []
+    assert devices.turned(NOW + 5 * LATE, LONG_AGO) == [Turn(device, "porch", True, NOW + 3 * LATE)]
+
+
+def test_nobody_is_silent_for_the_time_in_which_the_cluster_did_not_listen(
+    devices: DeviceStore, codes: DeviceCodes
+) -> None:
+    heard(devices, device := codes.redeem(an_hour(codes), NOW).id)
+    started = NOW + timedelta(hours=1)
+
+    assert devices.turned(started, started) == []
+    assert devices.turned(started + timedelta(seconds=99), started) == []
+    assert devices.turned(started + LATE, started) == [Turn(device, "porch", True, NOW)]
 
 
 def test_four_couriers_tell_of_a_silence_once(engine: sa.Engine, devices: DeviceStore) -> None:
@@ -175,7 +187,7 @@ def test_four_couriers_tell_of_a_silence_once(engine: sa.Engine, devices: Device
 
     def look(_: int) -> list[Turn]:
         start.wait()
-        return devices.turned(NOW + LATE)
+        return devices.turned(NOW + LATE, LONG_AGO)
 
     with ThreadPoolExecutor(4) as pool:
         told = [turn.name for turns in pool.map(look, range(4)) for turn in turns]
@@ -190,7 +202,7 @@ def test_a_revoked_device_is_not_missed(engine: sa.Engine, devices: DeviceStore,
         heard(devices, each)
     KeyStore(engine).revoke(device, NOW)
 
-    assert devices.turned(NOW + LATE) == []
+    assert devices.turned(NOW + LATE, LONG_AGO) == []
     assert [each.state(NOW + LATE) for each in devices.all()] == [DeviceState.REVOKED] * 2
 
 
@@ -198,7 +210,7 @@ def test_the_courier_logs_who_went_silent(
     engine: sa.Engine, devices: DeviceStore, codes: DeviceCodes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard(devices, device := codes.redeem(an_hour(codes), NOW).id)
-    moments = iter([NOW + LATE, NOW + LATE + LOOK_EVERY / 2, NOW + LATE + LOOK_EVERY, NOW + LATE + 2 * LOOK_EVERY])
+    moments = iter([NOW, NOW + LATE, NOW + LATE + LOOK_EVERY / 2, NOW + LATE + LOOK_EVERY, NOW + LATE + 2 * LOOK_EVERY])
     courier = Courier(Outbox(engine), Rules, LogChannel(tmp_path / "log"), lambda: next(moments), devices.turned)
 
     with caplog.at_level(logging.INFO):

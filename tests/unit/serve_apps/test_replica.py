@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
+from collections.abc import Iterator
+from logging.handlers import MemoryHandler
 from pathlib import Path
 
 import pytest
 
 from benchmarks.processes import private_written_kb
-from serve_apps.replica import return_freed_memory
+from serve_apps.replica import log_with_serve, return_freed_memory
 
 
 def held_kb() -> int:
@@ -27,3 +30,27 @@ def test_memory_that_was_freed_below_what_is_still_used_goes_back_to_the_system(
 
     assert kept - held_kb() > 20_000
     assert len(above) == 10
+
+
+@pytest.fixture
+def serve_log(tmp_path: Path) -> Iterator[Path]:
+    """The file of a logger that keeps its lines for later, as Serve's does, with nothing of it left behind."""
+    loggers = [logging.getLogger(name) for name in ("ray.serve", "serve_apps")]
+    before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    file = logging.FileHandler(tmp_path / "replica.log")
+    loggers[0].handlers[:] = [MemoryHandler(1000, target=file)]
+    loggers[1].handlers.clear()
+    yield tmp_path / "replica.log"
+    file.close()
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def test_what_the_application_logs_is_in_serves_file_at_once_and_once(serve_log: Path) -> None:
+    log_with_serve()
+    log_with_serve()
+
+    logging.getLogger("serve_apps.notifications.courier").info("device.back id=%s", "abc")
+
+    assert serve_log.read_text() == "device.back id=abc\n"
