@@ -1,27 +1,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any, Never
+from threading import Event as Flag
+from threading import Thread
+from typing import Never
 
 import httpx
 import pytest
 
+from edge.addresses import Addresses
 from edge.agent import Agent
+from edge.camera import Frame
+from edge.connection import Connection
 from edge.drivers.replay import Replay
 from edge.gateway import Gateway
-from edge.report import LoggedOutcomes
+from edge.listener import Event, Listener
 from edge.spool import Spool
 from edge.uploader import Uploader
 
 
-class Heard(LoggedOutcomes):
+class Heard(Listener):
     def __init__(self) -> None:
-        self.frames = []
+        self.frames: list[str] = []
 
-    def answered(self, frame: str, event: dict[str, Any], milliseconds: float) -> None:
-        self.frames.append(frame)
+    def answered(self, frame: Frame, event: Event, milliseconds: float) -> None:
+        self.frames.append(frame.label)
 
 
 def event_for(request: httpx.Request) -> httpx.Response:
@@ -45,11 +50,13 @@ def agent_before(
     answer: Callable[[httpx.Request], httpx.Response],
     replay: Replay,
     spool: Spool,
-    heard: LoggedOutcomes,
+    heard: Listener,
+    *,
     one_by_one: bool = False,
 ) -> Agent:
-    gateway = Gateway("http://gate", lambda: "key", transport=httpx.MockTransport(answer))
-    return Agent("door", replay, replay, Uploader(gateway, spool, heard), one_by_one=one_by_one)
+    connection = Connection(Addresses(("http://127.0.0.1:1",)), transport=httpx.MockTransport(answer))
+    uploader = Uploader(Gateway(connection, lambda: "key"), spool, heard)
+    return Agent({"door": replay}, replay, uploader, heard, one_by_one=one_by_one)
 
 
 def test_a_replay_ends_when_every_frame_is_answered(replay: Replay, spool: Spool) -> None:
@@ -61,7 +68,7 @@ def test_a_replay_ends_when_every_frame_is_answered(replay: Replay, spool: Spool
 
 
 def test_capture_never_waits_for_the_network(replay: Replay, spool: Spool) -> None:
-    network, heard = Event(), Heard()
+    network, heard = Flag(), Heard()
 
     def answer(request: httpx.Request) -> httpx.Response:
         network.wait()
@@ -109,11 +116,15 @@ def test_a_stopped_agent_leaves_its_frames_in_the_spool(replay: Replay, spool: S
 
 
 def test_a_listener_that_fails_ends_the_agent_with_its_error(replay: Replay, spool: Spool) -> None:
-    class Broken(LoggedOutcomes):
-        def answered(self, frame: str, event: dict[str, Any], milliseconds: float) -> Never:
+    class Broken(Listener):
+        def answered(self, frame: Frame, event: Event, milliseconds: float) -> Never:
             raise BrokenPipeError
 
-    with pytest.raises(BrokenPipeError):
+    with closing(replay), pytest.raises(BrokenPipeError):
         agent_before(event_for, replay, spool, Broken(), one_by_one=True).run()
 
     assert len(spool) == 1
+
+
+def test_a_camera_that_is_not_at_work_is_not_stuck(replay: Replay, spool: Spool) -> None:
+    assert agent_before(event_for, replay, spool, Heard()).stuck_s() == 0.0

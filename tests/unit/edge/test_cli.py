@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from edge.camera import Frame
 from edge.cli import main
-from edge.spool import Spool
-
-FrameMaker = Callable[..., Frame]
 
 
 def ended(arguments: list[str]) -> object:
@@ -27,11 +21,16 @@ def ended(arguments: list[str]) -> object:
         ["run"],
         ["run", "--config", "/nowhere/edge.yaml"],
         ["replay", "."],
-        ["replay", "/nowhere", "--gateway", "http://gate", "--camera", "door"],
-        ["replay", "IMAGES", "--gateway", "http://gate", "--camera", "a/b"],
+        ["replay", "/nowhere", "--gateway", "http://127.0.0.1:1", "--camera", "door"],
+        ["replay", "IMAGES", "--gateway", "http://127.0.0.1:1", "--camera", "a/b"],
         ["replay", "IMAGES", "--gateway", "gate", "--camera", "door"],
-        ["replay", "IMAGES", "--gateway", "http://gate", "--camera", "door", "--interval", "-1"],
-        ["replay", "IMAGES", "--gateway", "http://gate", "--camera", "door", "--key-file", "/nowhere/key"],
+        ["replay", "IMAGES", "--gateway", "http://127.0.0.1:1", "--camera", "door", "--interval", "-1"],
+        ["replay", "IMAGES", "--gateway", "http://127.0.0.1:1", "--camera", "door", "--key-file", "/nowhere/key"],
+        ["check", "--config", "/nowhere/edge.yaml"],
+        ["enroll", "--gateway", "http://127.0.0.1:1", "--code", "none", "--key-file", "/nowhere/key"],
+        ["unit", "--config", "edge.yaml"],
+        ["bench", "--spool", "/nowhere"],
+        ["bench", "--seconds", "0"],
         ["spool", "list"],
         ["spool", "list", "--spool", "/nowhere/spool"],
     ],
@@ -57,22 +56,5 @@ def test_a_replay_without_a_key_says_where_to_put_one(
     monkeypatch.delenv("DOORBELL_EDGE_KEY", raising=False)
     (tmp_path / "a.jpg").write_bytes(b"image")
 
-    assert ended(["replay", str(tmp_path), "--gateway", "http://gate", "--camera", "door"]) == 2
+    assert ended(["replay", str(tmp_path), "--gateway", "http://127.0.0.1:1", "--camera", "door"]) == 2
     assert "set DOORBELL_EDGE_KEY" in capsys.readouterr().err
-
-
-def test_a_spool_in_use_can_be_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str], a_frame: FrameMaker) -> None:
-    with Spool(tmp_path) as spool:
-        frame = a_frame(label="a.jpg")
-        spool.take(frame)
-        spool.take(a_frame())
-        spool.refuse(spool.oldest()[0], {"title": "no"})
-
-        assert ended(["spool", "list", "--spool", str(tmp_path), "--json"]) == 0
-        (waiting,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        assert ended(["spool", "refused", "--spool", str(tmp_path), "--json"]) == 0
-        (refused,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-    assert waiting["camera_id"] == "front-door"
-    assert frame.frame_id in refused["file"]
-    assert refused["reason"] == {"title": "no"}

@@ -6,15 +6,23 @@ from pathlib import Path
 import pytest
 
 from edge.errors import KeyUnusable, SettingsInvalid
-from edge.settings import KEY_VARIABLE, OpencvSettings, read_key, read_settings
+from edge.settings import KEY_VARIABLE, read_key, read_settings
+from edge.settings.cameras import OpencvSettings
+from edge.settings.triggers import ButtonSettings
 
 GOOD = """
 gateway:
   url: https://gate.example
-camera: {id: front-door, driver: opencv, source: 1}
-trigger: {pin: 17}
+cameras:
+  - {id: front-door, driver: opencv, source: 1, picture: {crop: {x: 0.5, width: 0.5}}}
+triggers:
+  - {driver: button, pin: 17}
+  - {driver: motion, zones: [{points: [[0, 0], [1, 0], [1, 1]]}]}
+feedback:
+  - {driver: led, pin: 3, when: [known]}
 spool: {folder: /var/lib/doorbell}
 """
+REPLAY = "  - {id: films, driver: replay, folder: /films}\ntriggers:"
 
 
 @pytest.fixture
@@ -28,10 +36,15 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_a_short_file_is_enough(written: Callable[[str], Path]) -> None:
-    settings = read_settings(written(GOOD))
+    settings = read_settings(
+        written(
+            "gateway: {url: 'https://gate.example'}\ncameras: [{id: front, driver: opencv}]\n"
+            "triggers: [{driver: button, pin: 17}]\nspool: {folder: /var/lib/doorbell}\n"
+        )
+    )
 
-    assert settings.camera == OpencvSettings(id="front-door", driver="opencv", source=1)
-    assert settings.trigger.debounce_s == 0.05
+    assert settings.cameras == (OpencvSettings(id="front", driver="opencv"),)
+    assert settings.triggers == (ButtonSettings(driver="button", pin=17),)
     assert settings.gateway.key_file is None
 
 
@@ -43,7 +56,12 @@ def test_a_short_file_is_enough(written: Callable[[str], Path]) -> None:
         ("pin:", "pinn:"),
         ("folder:", "foldr:"),
         ("gateway:", "gatway:"),
-        ("trigger:", "triger:"),
+        ("triggers:", "triger:"),
+        ("crop:", "crob:"),
+        ("zones:", "zone:"),
+        ("points:", "point:"),
+        ("feedback:", "feedbak:"),
+        ("when:", "whenn:"),
     ],
 )
 def test_a_misspelt_key_is_one_line_that_names_the_right_one(
@@ -67,7 +85,12 @@ def test_a_misspelt_key_is_one_line_that_names_the_right_one(
         (GOOD.replace("front-door", "front/door"), "camera id"),
         (GOOD.replace("https://gate.example", "gate.example"), "http"),
         (GOOD.replace("opencv", "opencw"), "opencv"),
-        (GOOD.replace("trigger: {pin: 17}", ""), "trigger"),
+        (GOOD.replace("width: 0.5", "width: 0.6"), "beyond the picture"),
+        (GOOD.replace("[known]", "[knwon]"), "blacklisted"),
+        (GOOD.replace("pin: 17", "pin: 17, cameras: [back]"), "'back', which is not under cameras"),
+        (GOOD.replace("triggers:", "  - {id: front-door, driver: opencv}\ntriggers:"), "two cameras have the id"),
+        (GOOD.replace("triggers:", "  - {id: back, driver: opencv}\ntriggers:"), "must name its camera"),
+        (GOOD.replace("pin: 17", "pin: 17, cameras: [films]").replace("triggers:", REPLAY), "motion trigger"),
         (GOOD.replace("{folder: /var/lib/doorbell}", "{folder: /x, max_frames: 0}"), "max_frames"),
     ],
 )
@@ -77,6 +100,14 @@ def test_a_wrong_value_is_one_line_that_names_its_place(written: Callable[[str],
 
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_camera_that_nothing_triggers_is_an_error_and_a_replay_is_none(written: Callable[[str], Path]) -> None:
+    start = "gateway: {url: 'https://gate.example'}\nspool: {folder: /x}\ncameras:\n"
+    with pytest.raises(SettingsInvalid, match="nothing triggers the camera 'front'"):
+        read_settings(written(start + "  - {id: front, driver: opencv}\n"))
+
+    assert read_settings(written(start + "  - {id: films, driver: replay, folder: /films}\n")).triggers == ()
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
