@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sys
 import time
 from pathlib import Path
@@ -57,6 +59,8 @@ def spool_refused(spool: SpoolFolder = None, config: Config = None, as_json: AsJ
 def spool_retry(spool: SpoolFolder = None, config: Config = None, key_file: KeyFile = None) -> None:
     """Put the refused frames at the end of the queue again; no agent may run on the spool."""
     told = _told(spool, config)
+    # What root writes here, the agent could not read.
+    _check_user(told.folder, {told.folder.stat().st_uid})
     file = key_file or told.key_file
     key = None if file is None else read_spool_key(file)
     limits = SpoolLimits(told.max_bytes, told.max_frames, told.max_set_aside, told.max_age_s)
@@ -97,7 +101,21 @@ def _told(spool: Path | None, config: Path | None) -> SpoolSettings:
     told = told.model_copy(update={"folder": spool}) if spool else told
     if not told.folder.is_dir():
         raise SpoolUnusable(f"there is no spool in {told.folder}", "check the folder's name")
+    _check_user(told.folder, {told.folder.stat().st_uid, 0})
     return told
+
+
+def _check_user(folder: Path, allowed: set[int]) -> None:
+    if os.geteuid() not in allowed:
+        owner = _user_name(folder.stat().st_uid)
+        raise SpoolUnusable(f"the spool {folder} belongs to {owner}", f"run this with sudo -u '{owner}'")
+
+
+def _user_name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"#{user}"
 
 
 def _print_row(row: dict[str, Any], as_json: bool) -> None:

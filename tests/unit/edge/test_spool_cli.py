@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -118,6 +119,20 @@ def test_nothing_is_retried_while_an_agent_runs(tmp_path: Path, a_frame: FrameMa
         run("retry", "--spool", tmp_path)
 
     assert len(list((tmp_path / "refused").glob("*.frame"))) == 1
+
+
+@pytest.mark.parametrize(("user", "command"), [(12345, "list"), (12345, "retry"), (0, "retry")])
+def test_another_user_than_the_spools_is_told_which_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, a_frame: FrameMaker, user: int, command: str
+) -> None:
+    refuse_one(tmp_path, a_frame())
+    real = Path.stat
+    owned = SimpleNamespace(st_uid=54321, st_mode=real(tmp_path).st_mode)
+    monkeypatch.setattr(Path, "stat", lambda path, **_: owned if path == tmp_path else real(path))
+    monkeypatch.setattr("os.geteuid", lambda: user)
+
+    with pytest.raises(SpoolUnusable, match="run this with sudo -u '#54321'"):
+        run(command, "--spool", tmp_path)
 
 
 @pytest.mark.parametrize(
