@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -104,7 +105,7 @@ def test_vitals_that_cannot_be_had_do_not_end_the_thread() -> None:
     chest = Chest(vitals=OSError("no disk"))
     chest.heartbeat.start()
     while chest.heartbeat.trouble != "OSError":
-        pass
+        time.sleep(0.001)
     assert chest.heartbeat._thread.is_alive()
     chest.heartbeat.close()
 
