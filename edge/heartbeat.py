@@ -23,7 +23,7 @@ Vitals = Callable[[], dict[str, Any]]
 PATH = "/api/v1/devices/heartbeat"
 _UNKNOWN_PAUSE_S = 3600.0
 _JITTER = 0.1
-_END_S = 1.0
+_END_S = 0.5
 
 
 class Heartbeat:
