@@ -49,6 +49,7 @@ def test_a_beat_tells_the_vitals_and_the_clock_of_the_box() -> None:
         "secret",
     )
     assert told | VITALS == told
+    assert told["every_seconds"] == 30.0
     assert abs((datetime.fromisoformat(told["clock"]) - before).total_seconds()) < 60
     assert pause_s == pytest.approx(27.0)
     assert chest.heartbeat.trouble is None
