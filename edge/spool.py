@@ -72,7 +72,6 @@ class Spool:
         self.damaged = 0
         self.unreadable = 0
         self.torn = opened.torn
-        self._folder = folder
         self._key = key
         self._disk = disk
         self._clock = clock
@@ -80,8 +79,8 @@ class Spool:
         self._running = RunningTime(folder, disk, opened.running_s, clock)
         self._waiting = Waiting(opened.entries)
         self._files = SpoolFiles(folder, opened.last_number, limits.max_set_aside, key, disk)
-        # Held while a frame is written, and asked for by no other call.
-        self._taking = Lock()
+        # The first is held while a frame is written, and asked for by no other call.
+        self._taking, self._counting = Lock(), Lock()
 
     def __enter__(self) -> Spool:
         return self
@@ -117,7 +116,7 @@ class Spool:
                 raise FrameTooLarge(f"a frame of {len(data)} bytes exceeds the whole spool", "raise spool.max_bytes")
             worth = rank(frame.face, frame.trigger)
             if self._victims(len(data), worth) is None:
-                raise SpoolFull(f"the spool {self._folder} is full of frames worth more", "raise spool.max_bytes")
+                raise SpoolFull("the spool is full of frames worth more", "raise spool.max_bytes or max_frames")
             number, path = self._files.put(frame.frame_id, data, lambda: self._make_room(len(data), worth))
             self._drop(self._victims(len(data), worth) or [], "full")
             told = frame.frame_id, frame.camera_id, frame.trigger, frame.face
@@ -196,6 +195,7 @@ class Spool:
     def _drop(self, entries: list[Entry], reason: str) -> None:
         for entry in entries:
             if self._waiting.remove(entry):
-                self.dropped[reason] += 1
+                with self._counting:
+                    self.dropped[reason] += 1
                 self._files.remove(entry)
                 log.error("spool.dropped", reason=reason, frame_id=entry.frame_id, dropped=self.dropped[reason])

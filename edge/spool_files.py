@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +13,11 @@ from edge.entry import Entry
 from edge.errors import Problem
 from edge.frame_file import decode
 from edge.set_aside import SetAside
-from edge.spool_folder import DAMAGED, REFUSED, file_name, unusable
+from edge.spool_folder import DAMAGED, NO_ROOM, REFUSED, file_name, unusable
 from edge.spool_key import SpoolKey
 
 log = structlog.get_logger(__name__)
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _TRIES = 5
 
 
@@ -47,7 +45,7 @@ class SpoolFiles:
                 put_durably(self._disk, path.with_name(f".{path.name}.tmp"), path, data)
                 return self._last_number, path
             except OSError as error:
-                if error.errno not in _NO_ROOM or not tries_left or not make_room():
+                if error.errno not in NO_ROOM or not tries_left or not make_room():
                     raise unusable(self._folder, error) from error
                 self._free_what_was_removed()
         raise AssertionError("the last try returns or raises")
