@@ -29,7 +29,7 @@ _MOST_BYTES = 1 << 20
 _CONNECT_S = 5.0
 _IDLE_CONNECTION_S = 300.0
 _QUOTED_BYTES = 200
-_END_S = 1.0
+_END_S = 0.5
 _KEPT_ALIVE = [
     # A line that died while nothing was said is found dead before the next visitor, not by him.
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -129,13 +129,13 @@ class Connection:
 
     def _ask_again_if_stale(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: Content) -> Answer:
         """A server may close a kept connection in the very moment it is used: that says nothing about the server."""
-        watch = _Watch(self._sockets)
+        watch = _Watch(self._sockets, self.closing)
         try:
             return self._ask_at(method, url, headers, content, watch)
         except TryLater as failure:
             if not watch.reuses or not isinstance(failure.__cause__, httpx.NetworkError | httpx.RemoteProtocolError):
                 raise
-        return self._ask_at(method, url, headers, content, _Watch(self._sockets))
+        return self._ask_at(method, url, headers, content, _Watch(self._sockets, self.closing))
 
     def _ask_at(
         self, method: str, url: httpx.URL, headers: Mapping[str, str], content: Content, watch: _Watch
@@ -165,7 +165,9 @@ class Connection:
         first = self._addresses.first
         while not self.closing.wait(self._home_s) and not self._addresses.at_first:
             try:
-                answer = self._ask_at("GET", _under(first, "/api/health"), {}, bytes, _Watch(self._sockets))
+                answer = self._ask_at(
+                    "GET", _under(first, "/api/health"), {}, bytes, _Watch(self._sockets, self.closing)
+                )
             except TryLater:
                 continue
             if answer.status == httpx.codes.OK and isinstance(answer.json, dict):
@@ -175,11 +177,12 @@ class Connection:
 class _Watch:
     """Notes, for one request, when its bytes went and came, and which new socket is made for it."""
 
-    def __init__(self, sockets: set[socket.socket]) -> None:
+    def __init__(self, sockets: set[socket.socket], closing: Event) -> None:
         self.reuses = False
         self._connects = False
         self.sent_s = self.heard_s = boot_s()
         self._sockets = sockets
+        self._closing = closing
 
     def __call__(self, event: str, told: Mapping[str, Any]) -> None:
         if event == "http11.send_request_headers.started":
@@ -191,7 +194,11 @@ class _Watch:
             self.heard_s = boot_s()
         elif event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._sockets.difference_update([each for each in self._sockets if each.fileno() < 0])
-            self._sockets.add(told["return_value"].get_extra_info("socket"))
+            new = told["return_value"].get_extra_info("socket")
+            self._sockets.add(new)
+            if self._closing.is_set():
+                # It was not there yet when all others were cut off.
+                _cut_off(new)
 
 
 def problem(title: str, detail: str, status: int | None = None) -> Problem:

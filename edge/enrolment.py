@@ -16,7 +16,7 @@ from edge.tls import tls_context
 _CREATED = 201
 _WAYS_OUT = {
     400: ("the cluster does not take this for a code", "copy it again, in one piece"),
-    404: ("the cluster does not know this code", "copy it again, or have a new one made there"),
+    404: ("the cluster does not know this code, or no codes at all", "copy it again, and check the address"),
     409: ("this code was used already", "have a new one made on the cluster"),
     410: ("this code was used already or is too old", "have a new one made on the cluster"),
     422: ("the cluster does not take this for a code", "copy it again, in one piece"),

@@ -23,7 +23,7 @@ Vitals = Callable[[], dict[str, Any]]
 PATH = "/api/v1/devices/heartbeat"
 _UNKNOWN_PAUSE_S = 3600.0
 _JITTER = 0.1
-_END_S = 1.0
+_END_S = 0.5
 
 
 class Heartbeat:
@@ -91,8 +91,9 @@ class Heartbeat:
         return self._connection.ask("POST", PATH, headers, lambda: json.dumps(self._told()).encode())
 
     def _told(self) -> dict[str, Any]:
+        vitals = self._vitals() | {"every_seconds": self._every_s}
         # Last of all, so that the cluster can compare it with its own.
-        return self._vitals() | {"clock": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+        return vitals | {"clock": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
     def _failed(self, trouble: str, detail: str) -> float:
         if trouble != self.trouble and not self._stop.is_set():

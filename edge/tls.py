@@ -52,11 +52,10 @@ def _show(context: ssl.SSLContext, certificate_file: Path, key_file: Path) -> No
         # Without a password of ours OpenSSL would ask for one on the terminal, and wait.
         context.load_cert_chain(certificate_file, key_file, password=lambda: b"")
     except (ssl.SSLError, ValueError) as error:
-        mismatch = "KEY_VALUES_MISMATCH" in str(error)
-        wrong = "is not the key of" if mismatch else "and its key cannot be used:"
-        what = f"{key_file} {wrong} {certificate_file}" if mismatch else f"{certificate_file} {wrong} {error}"
+        wrong = "do not belong together" if "KEY_VALUES_MISMATCH" in str(error) else f"cannot be used: {error}"
         raise SettingsInvalid(
-            f"gateway.certificate_file: {what}", "name PEM files that belong together, the key without a password"
+            f"gateway.certificate_file: {certificate_file} and the key in {key_file} {wrong}",
+            "name a certificate and its own key, PEM files, the key without a password",
         ) from error
 
 

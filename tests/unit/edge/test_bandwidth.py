@@ -36,7 +36,7 @@ def test_what_fits_into_one_idle_second_is_not_slowed() -> None:
     assert time.now_s == 0.0
 
 
-@pytest.mark.parametrize("rate", [1000, 50_000, 10_000_000])
+@pytest.mark.parametrize("rate", [1000, 50_000, 500_000])
 def test_in_no_stretch_of_time_more_is_sent_than_the_rate_and_one_second_saved(rate: int) -> None:
     time, bucket, log = FakeTime(), Bucket(rate, 0.0), []
     for _ in range(5):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Event
 
@@ -101,7 +102,7 @@ def test_the_first_address_is_taken_up_again_without_a_frame_that_tries_it() -> 
     net.answers["first"] = WELL
     assert net.home.wait(5)
     while not net.addresses.at_first:
-        pass
+        time.sleep(0.001)
     net.ask()
 
     assert net.hosts == ["first", "second", "first"]

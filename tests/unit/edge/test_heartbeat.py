@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,6 +49,7 @@ def test_a_beat_tells_the_vitals_and_the_clock_of_the_box() -> None:
         "secret",
     )
     assert told | VITALS == told
+    assert told["every_seconds"] == 30.0
     assert abs((datetime.fromisoformat(told["clock"]) - before).total_seconds()) < 60
     assert pause_s == pytest.approx(27.0)
     assert chest.heartbeat.trouble is None
@@ -104,7 +106,7 @@ def test_vitals_that_cannot_be_had_do_not_end_the_thread() -> None:
     chest = Chest(vitals=OSError("no disk"))
     chest.heartbeat.start()
     while chest.heartbeat.trouble != "OSError":
-        pass
+        time.sleep(0.001)
     assert chest.heartbeat._thread.is_alive()
     chest.heartbeat.close()
 

@@ -61,9 +61,10 @@ def test_a_key_that_is_there_is_never_overwritten_unasked(tmp_path: Path) -> Non
 
 
 def test_a_key_that_appears_meanwhile_is_not_overwritten_either(tmp_path: Path) -> None:
-    with pytest.raises(KeyUnusable), new_key_file(tmp_path / "key") as file:
+    with new_key_file(tmp_path / "key") as file:
         (tmp_path / "key").write_text("of somebody else")
-        file.keep("new")
+        with pytest.raises(KeyUnusable):
+            file.keep("new")
 
     assert (tmp_path / "key").read_text() == "of somebody else"
     assert [each.name for each in tmp_path.iterdir()] == ["key"]

@@ -51,7 +51,7 @@ def test_certificate_and_key_may_be_one_file_or_two(files: Path) -> None:
         (("text.pem",), "holds no certificate"),
         (("ca.pem", "missing.pem", "box.key"), "certificate_file: cannot read"),
         (("ca.pem", "box.pem", "missing.key"), "certificate_key_file: cannot read"),
-        (("ca.pem", "box.pem", "other.key"), "is not the key of"),
+        (("ca.pem", "box.pem", "other.key"), "do not belong together"),
         (("ca.pem", "text.pem", "box.key"), "text.pem"),
         (("ca.pem", "box.pem"), "box.pem"),
         (("ca.pem", "box.pem", "locked.key"), "locked.key"),

@@ -294,7 +294,7 @@ def test_a_poison_frame_is_set_aside_after_an_hour_in_which_others_went_through(
 def test_a_day_behind_a_hotspot_costs_no_frame_and_at_most_one_place_in_the_order(
     tmp_path: Path, at: FrameMaker
 ) -> None:
-    door = Door(tmp_path, [HOTSPOT] * 1500)
+    door = Door(tmp_path, [HOTSPOT] * 1511)
     door.step_s = 10.0
     door.take(*(at(f"{n:02d}") for n in range(20)))
     door.drain()
