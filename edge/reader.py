@@ -65,6 +65,7 @@ class Reader:
     """Keeps the shots of the last `keep_s` seconds, opens the camera again when it fails, and knows its state.
 
     Whoever waits for pictures gets every one; else only `spacing_s` apart are they decoded, where the source allows.
+    `measure` is called with each shot behind its arrival.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Reader:
         *,
         keep_s: float = 0.0,
         frozen_after_s: float | None = None,
+        measure: Callable[[Shot], object] = lambda shot: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state: CameraState = "starting"
@@ -85,6 +87,7 @@ class Reader:
         self._keep_s = keep_s
         self._spacing_s = min(_LOOK_EVERY_S, keep_s / (MOST_SHOTS - 1)) if keep_s else _LOOK_EVERY_S
         self._frozen_after_s = frozen_after_s
+        self._measure = measure
         self._clock = clock
         self._sight: Sight | None = None
         self._waiting = 0
@@ -165,9 +168,12 @@ class Reader:
         else:
             pixels = source.read()
             at_s = self._clock()
+        shot = Shot(pixels, at_s)
         with self._changed:
-            self.shots = kept((*self.shots, Shot(pixels, at_s)), self._keep_s)
+            self.shots = kept((*self.shots, shot), self._keep_s)
             self._changed.notify_all()
+        # Behind the notice: who waits for the picture need not wait for this.
+        self._measure(shot)
         self._judge(pixels, at_s)
 
     def _is_due(self, at_s: float) -> bool:
