@@ -28,6 +28,7 @@ class LiveCamera:
     """A Camera whose thread reads the source all the time; opening happens in that thread, and raises nothing here.
 
     `look_for_face` says whether a face seems to be in the pixels that are sent, None where it cannot tell.
+    `interrupt` makes a driver that waits for the network give up, when the camera is closed.
     `frozen_after_s` is None for a source that may well show the same picture for ever.
     """
 
@@ -39,6 +40,7 @@ class LiveCamera:
         *,
         frozen_after_s: float | None = None,
         look_for_face: Callable[[MatLike], bool | None] | None = None,
+        interrupt: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._camera_id = camera_id
@@ -54,6 +56,7 @@ class LiveCamera:
             keep_s=keep_s + SLACK_S if keep_s else 0.0,
             frozen_after_s=frozen_after_s,
             measure=self._sharpness if keep_s else lambda shot: None,
+            interrupt=interrupt,
             clock=clock,
         )
 
