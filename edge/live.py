@@ -28,6 +28,7 @@ class LiveCamera:
     """A Camera whose thread reads the source all the time; opening happens in that thread, and raises nothing here.
 
     `look_for_face` says whether a face seems to be in the pixels that are sent, None where it cannot tell.
+    `interrupt` makes a driver that waits for the network give up, when the camera is closed.
     `frozen_after_s` is None for a source that may well show the same picture for ever.
     """
 
@@ -39,18 +40,23 @@ class LiveCamera:
         *,
         frozen_after_s: float | None = None,
         look_for_face: Callable[[MatLike], bool | None] | None = None,
+        interrupt: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._camera_id = camera_id
+        self._open_source = open_source
         self._settings = settings
         self._look_for_face = look_for_face
         self._quality = BEST_QUALITY
+        self._warm = False
         keep_s = settings.before_s + settings.after_s
         self._reader = Reader(
             camera_id,
-            open_source,
+            self._opened,
             keep_s=keep_s + SLACK_S if keep_s else 0.0,
             frozen_after_s=frozen_after_s,
+            measure=self._sharpness if keep_s else lambda shot: None,
+            interrupt=interrupt,
             clock=clock,
         )
 
@@ -75,13 +81,7 @@ class LiveCamera:
         Without one in that time, the sharpest of those behind it; never an older one. Raises CameraFailed.
         """
         shots = self._shots_around(triggered_s)
-        parts = [(shot, cropped(shot.pixels, self._settings.crop)) for shot in shots]
-        shot, part = max(parts, key=lambda each: sharpness(each[1])) if len(parts) > 1 else parts[0]
-        pixels = scaled(part, self._settings.longest_side)
-        jpeg = jpeg_within(pixels, self._settings.max_bytes, self._quality)
-        self._quality = jpeg.quality
-        face = self._look_for_face(pixels) if self._look_for_face else None
-        return Picture(jpeg.image, "image/jpeg", face=face, captured_s=shot.at_s)
+        return self._picture_of(max(shots, key=self._sharpness) if len(shots) > 1 else shots[0])
 
     def newest(self, after_s: float, timeout_s: float) -> Shot | None:
         """Return the newest picture when it was read after that moment, or wait for one; None after the timeout."""
@@ -94,6 +94,32 @@ class LiveCamera:
 
     def close(self) -> None:
         self._reader.close()
+
+    def _picture_of(self, shot: Shot) -> Picture:
+        pixels = scaled(cropped(shot.pixels, self._settings.crop), self._settings.longest_side)
+        jpeg = jpeg_within(pixels, self._settings.max_bytes, self._quality)
+        self._quality = jpeg.quality
+        face = self._look_for_face(pixels) if self._look_for_face else None
+        return Picture(jpeg.image, "image/jpeg", face=face, captured_s=shot.at_s)
+
+    def _sharpness(self, shot: Shot) -> float:
+        if shot.sharpness is None:
+            shot.sharpness = sharpness(cropped(shot.pixels, self._settings.crop))
+        return shot.sharpness
+
+    def _opened(self) -> PixelSource:
+        source = self._open_source()
+        if not self._warm:
+            self._warm = True
+            self._warm_up()
+        return source
+
+    def _warm_up(self) -> None:
+        """Do once what a capture does, so that the first visitor does not wait for libraries and weights to load."""
+        import numpy as np
+
+        self._picture_of(Shot(np.zeros((360, 640, 3), np.uint8), 0.0))
+        self._quality = BEST_QUALITY
 
     def _shots_around(self, triggered_s: float) -> Shots:
         told, reader = self._settings, self._reader

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
@@ -26,7 +27,8 @@ _SETTLED_S = 10.0
 """A camera that has worked for so long is well again; one that fails sooner goes on with longer pauses."""
 _LOOK_EVERY_S = 1.0
 """How often a picture is decoded only to see whether the camera is black or frozen."""
-_CLOSE_S = 1.0
+_CLOSE_S, _EXIT_S = 1.0, 10.0
+_INTERRUPT_EVERY_S = 0.25
 
 T = TypeVar("T")
 
@@ -65,6 +67,7 @@ class Reader:
     """Keeps the shots of the last `keep_s` seconds, opens the camera again when it fails, and knows its state.
 
     Whoever waits for pictures gets every one; else only `spacing_s` apart are they decoded, where the source allows.
+    `measure` is called with each shot behind its arrival; `interrupt` wakes a driver that waits, so that it can end.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class Reader:
         *,
         keep_s: float = 0.0,
         frozen_after_s: float | None = None,
+        measure: Callable[[Shot], object] = lambda shot: None,
+        interrupt: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state: CameraState = "starting"
@@ -85,6 +90,8 @@ class Reader:
         self._keep_s = keep_s
         self._spacing_s = min(_LOOK_EVERY_S, keep_s / (MOST_SHOTS - 1)) if keep_s else _LOOK_EVERY_S
         self._frozen_after_s = frozen_after_s
+        self._measure = measure
+        self._interrupt = interrupt
         self._clock = clock
         self._sight: Sight | None = None
         self._waiting = 0
@@ -92,6 +99,8 @@ class Reader:
         self._stop, self._hurry = Event(), Event()
         self._thread = Thread(target=self._run, name=f"camera {camera_id}", daemon=True)
         self._thread.start()
+        # A thread that is still inside of a driver when the interpreter goes takes the whole process down with SIGABRT.
+        atexit.register(self._exit)
 
     def wait_for(self, ready: Callable[[], T | None], patience_s: Callable[[], float]) -> T | None:
         """Return what `ready` gives as soon as it gives something, or None after `patience_s`, asked again and again.
@@ -99,13 +108,17 @@ class Reader:
         `ready` is called after every picture and every change of state.
         """
         began_s = time.monotonic()
-        with self._changed, self._looking():
-            while (found := ready()) is None:
-                left_s = patience_s() - (time.monotonic() - began_s)
-                if left_s <= 0 or self._stop.is_set():
-                    return None
-                self._changed.wait(left_s)
-            return found
+        with self._changed:
+            self._waiting += 1
+            try:
+                while (found := ready()) is None:
+                    left_s = patience_s() - (time.monotonic() - began_s)
+                    if left_s <= 0 or self._stop.is_set():
+                        return None
+                    self._changed.wait(left_s)
+                return found
+            finally:
+                self._waiting -= 1
 
     def hurry(self) -> None:
         """Open a failed camera now, not after its pause."""
@@ -113,20 +126,26 @@ class Reader:
             self._hurry.set()
 
     def close(self) -> None:
-        """End the thread; one that hangs in a driver is left behind after a second, and ends when the driver does."""
+        """End the thread, within a second; one that hangs in a driver beyond that ends when the driver does."""
         self._stop.set()
         self._hurry.set()
         with self._changed:
             self._changed.notify_all()
-        self._thread.join(_CLOSE_S)
+        self._end(_CLOSE_S)
+        if not self._thread.is_alive():
+            atexit.unregister(self._exit)
 
-    @contextmanager
-    def _looking(self) -> Iterator[None]:
-        self._waiting += 1
-        try:
-            yield
-        finally:
-            self._waiting -= 1
+    def _exit(self) -> None:
+        self.close()
+        self._end(_EXIT_S)
+
+    def _end(self, within_s: float) -> None:
+        end_s = time.monotonic() + within_s
+        self._thread.join(_INTERRUPT_EVERY_S)
+        # More than once: a driver may try something else when its first try was interrupted.
+        while self._thread.is_alive() and time.monotonic() < end_s:
+            self._interrupt()
+            self._thread.join(_INTERRUPT_EVERY_S)
 
     def _run(self) -> None:
         failures = 0
@@ -165,18 +184,18 @@ class Reader:
         else:
             pixels = source.read()
             at_s = self._clock()
+        shot = Shot(pixels, at_s)
         with self._changed:
-            self.shots = kept((*self.shots, Shot(pixels, at_s)), self._keep_s)
+            self.shots = kept((*self.shots, shot), self._keep_s)
             self._changed.notify_all()
-        self._judge(pixels, at_s)
+        # Behind the notice: who waits for the picture need not wait for this.
+        self._measure(shot)
+        self._sight = condition_after(self._sight, sample_of(pixels), at_s, self._frozen_after_s)
+        self._become(self._sight.sight, None)
 
     def _is_due(self, at_s: float) -> bool:
         # Pictures come a little early or late; half a millisecond must not cost every second one.
         return self._waiting > 0 or not self.shots or at_s - self.shots[-1].at_s >= self._spacing_s - 0.005
-
-    def _judge(self, pixels: MatLike, at_s: float) -> None:
-        self._sight = condition_after(self._sight, sample_of(pixels), at_s, self._frozen_after_s)
-        self._become(self._sight.sight, None)
 
     def _failed(self, error: CameraFailed) -> None:
         if not self._stop.is_set():

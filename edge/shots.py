@@ -17,12 +17,13 @@ SLACK_S = 0.1
 """How much longer shots are kept than asked, since a trigger takes a moment from the press to the capture."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Shot:
-    """The pixels of one picture, BGR, and when it was read from the camera."""
+    """The pixels of one picture, BGR, and when it was read from the camera; `sharpness` once it was measured."""
 
     pixels: MatLike = field(repr=False)
     at_s: float
+    sharpness: float | None = None
 
 
 Shots = tuple[Shot, ...]

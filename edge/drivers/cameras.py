@@ -22,8 +22,21 @@ def live_camera(settings: LiveSettings, look_for_face: Callable[[MatLike], bool 
     """
     open_source, frozen_after_s = _driver(settings)
     return LiveCamera(
-        settings.id, open_source, settings.picture, frozen_after_s=frozen_after_s, look_for_face=look_for_face
+        settings.id,
+        open_source,
+        settings.picture,
+        frozen_after_s=frozen_after_s,
+        look_for_face=look_for_face,
+        interrupt=_interrupt(settings),
     )
+
+
+def _interrupt(settings: LiveSettings) -> Callable[[], None]:
+    if isinstance(settings, RtspSettings):
+        from edge.drivers import rtsp
+
+        return partial(rtsp.interrupt, settings)
+    return lambda: None
 
 
 def _driver(settings: LiveSettings) -> Driver:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,12 +12,16 @@ from threading import Condition
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import structlog
+
 from edge.drivers.device import Device, prepare_opencv, shown, unreachable
 from edge.errors import CameraFailed, SettingsInvalid
 from edge.settings.cameras import RtspSettings
 
 if TYPE_CHECKING:
     import cv2
+
+log = structlog.get_logger(__name__)
 
 FROZEN_AFTER_S = 60.0
 """Longer than for a USB camera: in a still scene an encoder repeats pictures to the bit, at the most until it has sent
@@ -66,6 +72,37 @@ def address_of(settings: RtspSettings) -> str:
     if not well:
         raise SettingsInvalid(f"the address of camera {settings.id} is no RTSP address", "write rtsp://HOST:PORT/PATH")
     return address
+
+
+def interrupt(settings: RtspSettings) -> None:
+    """End our connections to the camera, so that FFmpeg, which may wait for `silence_s`, returns at once with an error.
+
+    OpenCV offers no way to do that from another thread. A camera given by name is known by its port alone, since
+    asking for its address might take longer than waiting.
+    """
+    import psutil
+
+    try:
+        parts = urlsplit(address_of(settings))
+        connections = psutil.Process().net_connections("tcp")
+    except (SettingsInvalid, psutil.Error, OSError) as error:
+        # Then closing takes as long as the driver does, at the most `silence_s`.
+        log.warning("camera.not_interrupted", camera=settings.id, reason=f"{type(error).__name__}: {error}")
+        return
+    for connection in connections:
+        if connection.raddr and connection.raddr.port == (parts.port or _PORT):
+            if _is_number(parts.hostname) and connection.raddr.ip != parts.hostname:
+                continue
+            _shut(connection.fd)
+
+
+def _is_number(host: str | None) -> bool:
+    return host is not None and host.replace(".", "").isdigit()
+
+
+def _shut(descriptor: int) -> None:
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class Backlog:

@@ -190,6 +190,17 @@ def test_the_face_hint_is_passed_on(source: Scripted, camera_on: Maker, hint: bo
     assert camera.capture(time.monotonic()).face is hint
 
 
+def test_the_hint_is_loaded_while_the_camera_opens_and_not_with_the_first_visitor(
+    source: Scripted, camera_on: Maker
+) -> None:
+    looks = []
+    camera = camera_on(source, look_for_face=lambda pixels: looks.append(pixels.shape))
+    source.put(plain(100))
+
+    assert camera.newest(0, SOON_S) is not None
+    assert len(looks) == 1
+
+
 def test_a_camera_that_is_unplugged_comes_back_and_shows_nothing_from_before(
     source: Scripted, camera_on: Maker
 ) -> None:
