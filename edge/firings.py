@@ -66,19 +66,22 @@ class Firings:
         self._triggers = tuple(triggers)
         self._queue: Queue[Firing | None] = Queue(longest_queue)
         self._clock = clock
-        self._counting = Lock()
+        self._guard = Lock()
         self._stop = Event()
         self._threads: list[Thread] = []
         self._failures: list[str] = []
 
     def firings(self, stop: Event) -> Iterator[Firing]:
         """Yield until `stop` is set or all triggers have ended. Raises TriggerUnusable when the last had failed."""
-        self._threads = [
-            Thread(target=self._run, args=(number,), name=f"trigger-{number}", daemon=True)
-            for number in range(len(self._triggers))
-        ]
-        for thread in self._threads:
-            thread.start()
+        with self._guard:
+            if self._stop.is_set():
+                return
+            self._threads = [
+                Thread(target=self._run, args=(number,), name=f"trigger-{number + 1}", daemon=True)
+                for number in range(len(self._triggers))
+            ]
+            for thread in self._threads:
+                thread.start()
         try:
             while not stop.is_set():
                 # The order matters: what a thread fired before it ended is in the queue by now.
@@ -98,7 +101,8 @@ class Firings:
 
     def close(self) -> None:
         """End all triggers and give their devices back."""
-        self._stop.set()
+        with self._guard:
+            self._stop.set()
         for trigger, _, _ in self._triggers:
             trigger.close()
         for thread in self._threads:
@@ -146,7 +150,7 @@ class Firings:
             self._suppress_all(passed, "queue full")
             return
         limit.note(due, now_s)
-        with self._counting:
+        with self._guard:
             self.fired[firing.kind] += len(due)
 
     def _suppress_the_rest(self) -> None:
@@ -162,7 +166,7 @@ class Firings:
             self._suppress(firing, camera, reason, told[reason])
 
     def _suppress(self, firing: Firing, camera: str, reason: Suppression, told: str) -> None:
-        with self._counting:
+        with self._guard:
             self.suppressed[firing.kind, reason] += 1
         tell = log.warning if reason == "queue full" else log.debug
         tell("trigger.suppressed", kind=firing.kind, camera=camera, reason=reason)
