@@ -49,8 +49,6 @@ class Firings:
     Every firing that comes out names its cameras. One that comes too soon after the last of the same trigger and
     camera is suppressed, and so is one that finds the queue full because nobody takes pictures any more; both are
     counted and told to the firing's Fate. A trigger that fails is logged and ends alone.
-
-    `fired` counts firings by kind, as many as they have cameras; `suppressed` by kind and reason.
     """
 
     def __init__(
@@ -61,8 +59,8 @@ class Firings:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take over the triggers: `close` closes them."""
-        self.fired: Counter[TriggerKind] = Counter()
-        self.suppressed: Counter[tuple[TriggerKind, Suppression]] = Counter()
+        self._fired: Counter[TriggerKind] = Counter()
+        self._suppressed: Counter[tuple[TriggerKind, Suppression]] = Counter()
         self._triggers = tuple(triggers)
         self._queue: Queue[Firing | None] = Queue(longest_queue)
         self._clock = clock
@@ -70,6 +68,18 @@ class Firings:
         self._stop = Event()
         self._threads: list[Thread] = []
         self._failures: list[str] = []
+
+    @property
+    def fired(self) -> Counter[TriggerKind]:
+        """Firings by kind until now, each counted once for every camera."""
+        with self._guard:
+            return self._fired.copy()
+
+    @property
+    def suppressed(self) -> Counter[tuple[TriggerKind, Suppression]]:
+        """Firings that were held back until now, by kind and reason."""
+        with self._guard:
+            return self._suppressed.copy()
 
     def firings(self, stop: Event) -> Iterator[Firing]:
         """Yield until `stop` is set or all triggers have ended. Raises TriggerUnusable when the last had failed."""
@@ -151,7 +161,7 @@ class Firings:
             return
         limit.note(due, now_s)
         with self._guard:
-            self.fired[firing.kind] += len(due)
+            self._fired[firing.kind] += len(due)
 
     def _suppress_the_rest(self) -> None:
         with suppress(Empty):
@@ -167,7 +177,7 @@ class Firings:
 
     def _suppress(self, firing: Firing, camera: str, reason: Suppression, told: str) -> None:
         with self._guard:
-            self.suppressed[firing.kind, reason] += 1
+            self._suppressed[firing.kind, reason] += 1
         tell = log.warning if reason == "queue full" else log.debug
         tell("trigger.suppressed", kind=firing.kind, camera=camera, reason=reason)
         if firing.fate is not None:
