@@ -49,8 +49,6 @@ class Firings:
     Every firing that comes out names its cameras. One that comes too soon after the last of the same trigger and
     camera is suppressed, and so is one that finds the queue full because nobody takes pictures any more; both are
     counted and told to the firing's Fate. A trigger that fails is logged and ends alone.
-
-    `fired` counts firings by kind, as many as they have cameras; `suppressed` by kind and reason.
     """
 
     def __init__(
@@ -61,24 +59,39 @@ class Firings:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take over the triggers: `close` closes them."""
-        self.fired: Counter[TriggerKind] = Counter()
-        self.suppressed: Counter[tuple[TriggerKind, Suppression]] = Counter()
+        self._fired: Counter[TriggerKind] = Counter()
+        self._suppressed: Counter[tuple[TriggerKind, Suppression]] = Counter()
         self._triggers = tuple(triggers)
         self._queue: Queue[Firing | None] = Queue(longest_queue)
         self._clock = clock
-        self._counting = Lock()
+        self._guard = Lock()
         self._stop = Event()
         self._threads: list[Thread] = []
         self._failures: list[str] = []
 
+    @property
+    def fired(self) -> Counter[TriggerKind]:
+        """Firings by kind until now, each counted once for every camera."""
+        with self._guard:
+            return self._fired.copy()
+
+    @property
+    def suppressed(self) -> Counter[tuple[TriggerKind, Suppression]]:
+        """Firings that were held back until now, by kind and reason."""
+        with self._guard:
+            return self._suppressed.copy()
+
     def firings(self, stop: Event) -> Iterator[Firing]:
         """Yield until `stop` is set or all triggers have ended. Raises TriggerUnusable when the last had failed."""
-        self._threads = [
-            Thread(target=self._run, args=(number,), name=f"trigger-{number}", daemon=True)
-            for number in range(len(self._triggers))
-        ]
-        for thread in self._threads:
-            thread.start()
+        with self._guard:
+            if self._stop.is_set():
+                return
+            self._threads = [
+                Thread(target=self._run, args=(number,), name=f"trigger-{number + 1}", daemon=True)
+                for number in range(len(self._triggers))
+            ]
+            for thread in self._threads:
+                thread.start()
         try:
             while not stop.is_set():
                 # The order matters: what a thread fired before it ended is in the queue by now.
@@ -98,7 +111,8 @@ class Firings:
 
     def close(self) -> None:
         """End all triggers and give their devices back."""
-        self._stop.set()
+        with self._guard:
+            self._stop.set()
         for trigger, _, _ in self._triggers:
             trigger.close()
         for thread in self._threads:
@@ -146,8 +160,8 @@ class Firings:
             self._suppress_all(passed, "queue full")
             return
         limit.note(due, now_s)
-        with self._counting:
-            self.fired[firing.kind] += len(due)
+        with self._guard:
+            self._fired[firing.kind] += len(due)
 
     def _suppress_the_rest(self) -> None:
         with suppress(Empty):
@@ -162,8 +176,8 @@ class Firings:
             self._suppress(firing, camera, reason, told[reason])
 
     def _suppress(self, firing: Firing, camera: str, reason: Suppression, told: str) -> None:
-        with self._counting:
-            self.suppressed[firing.kind, reason] += 1
+        with self._guard:
+            self._suppressed[firing.kind, reason] += 1
         tell = log.warning if reason == "queue full" else log.debug
         tell("trigger.suppressed", kind=firing.kind, camera=camera, reason=reason)
         if firing.fate is not None:

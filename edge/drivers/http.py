@@ -8,15 +8,12 @@ from queue import Empty, Full, Queue
 from threading import Condition, Event, Lock, Thread
 from typing import Any
 
-from edge.drivers.http_door import Door
+from edge.drivers.http_door import STOP_CHECK_S, Door, Reply
 from edge.errors import TriggerUnusable
 from edge.trigger import Firing
 
-_STOP_CHECK_S = 0.2
 _LONGEST_ANSWER_S = 10.0
 _QUEUE = 16
-
-Reply = tuple[int, dict[str, Any]]
 
 
 class Answer:
@@ -89,11 +86,14 @@ class HttpTrigger:
         return self._door.server_port
 
     def firings(self, stop: Event) -> Iterator[Firing]:
-        self._thread = Thread(target=self._door.serve_forever, args=(_STOP_CHECK_S,), name="http-trigger", daemon=True)
-        self._thread.start()
+        with self._guard:
+            if self._closed:
+                return
+            self._thread = Thread(target=self._serve, name="http-trigger", daemon=True)
+            self._thread.start()
         while not stop.is_set():
             try:
-                yield self._firings.get(timeout=_STOP_CHECK_S)
+                yield self._firings.get(timeout=STOP_CHECK_S)
             except Empty:
                 continue
 
@@ -104,9 +104,13 @@ class HttpTrigger:
         for answer in waiting:
             answer.give_up("the box stops")
         if self._thread is not None:
-            self._door.shutdown()
             self._thread.join()
         self._door.server_close()
+
+    def _serve(self) -> None:
+        # Not serve_forever, whose shutdown waits for ever when it comes before the first round.
+        while not self._closed:
+            self._door.handle_request()
 
     def _fire(self, camera: str | None) -> Reply:
         """Return status and content of the answer, called in the thread of one request."""

@@ -17,6 +17,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+STOP_CHECK_S = 0.2
 _AT_ONCE = 16
 _REQUEST_S = 5.0
 """For the whole request, so that a caller who sends a byte now and then holds no thread."""
@@ -34,6 +35,7 @@ class Door(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = _AT_ONCE
+    timeout = STOP_CHECK_S
 
     def __init__(self, port: int, fire: Fire) -> None:
         """Bind. Raises OSError."""

@@ -124,21 +124,38 @@ def test_when_the_last_trigger_has_failed_the_box_is_told() -> None:
         next(failing)
 
 
+class Stalling:
+    """A trigger that fires once, and three times more when the consumer stands still."""
+
+    def __init__(self, fate: Told) -> None:
+        self.stands_still = Event()
+        self._fate = fate
+
+    def firings(self, stop: Event) -> Iterator[Firing]:
+        yield Firing("button", 0.0)
+        assert self.stands_still.wait(5)
+        yield Firing("button", 1.0)
+        yield Firing("button", 2.0)
+        yield Firing("button", 3.0, fate=self._fate)
+
+    def close(self) -> None:
+        self.stands_still.set()
+
+
 def test_when_nobody_takes_pictures_any_more_the_newest_are_dropped_and_counted() -> None:
     fate = Told()
-    presses = Scripted(*(Firing("button", float(number)) for number in range(3)), Firing("button", 9.0, fate=fate))
-    full = Firings([(presses, ("front",), 0.0)], longest_queue=2)
+    trigger = Stalling(fate)
+    full = Firings([(trigger, ("front",), 60.0)], longest_queue=2, clock=iter([0.0, 100.0, 200.0, 300.0]).__next__)
     firings = full.firings(Event())
+    assert next(firings).at_s == 0.0
 
-    first = next(firings)
-    assert fate.heard.wait(5) or full.fired["button"] == 4
-    rest = list(firings)
+    trigger.stands_still.set()
+    assert fate.heard.wait(5)
 
-    kept = [first.at_s, *(each.at_s for each in rest)]
-    assert kept == sorted(kept)
-    assert kept[0] == 0.0
-    assert len(kept) + full.suppressed["button", "queue full"] == 4
-    assert full.fired["button"] == len(kept)
+    assert [each.at_s for each in firings] == [1.0, 2.0]
+    assert fate.lost_cameras == [("front", "no picture is taken any more, the queue is full")]
+    assert full.suppressed == {("button", "queue full"): 1}
+    assert full.fired == {"button": 3}
 
 
 def test_a_stop_ends_all_triggers_and_tells_what_is_still_in_the_queue() -> None:
@@ -164,3 +181,13 @@ def test_a_consumer_that_goes_away_leaves_no_thread_behind() -> None:
     both.close()
 
     assert not any(thread.is_alive() for thread in both._threads)
+
+
+def test_a_close_before_the_first_firing_leaves_nothing_running() -> None:
+    trigger = Scripted(Firing("button"))
+    both = Firings([(trigger, ("front",), 0.0)])
+
+    both.close()
+
+    assert list(both.firings(Event())) == []
+    assert trigger.closed
