@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
@@ -50,14 +51,16 @@ def enroll(
 
 @app.command("list")
 def list_devices(as_json: AsJson = False) -> None:
-    """Every device with what it said last."""
+    """Every device: when it was seen, cameras that are not well, frames it has to send, how far its clock is off."""
     now = datetime.now(UTC)
     devices = DeviceStore(database()).all()
     if as_json:
         print(json.dumps([device.shown(now) for device in devices]))
         return
-    columns = ("name", "version", "last seen", "state", "cameras not well", "spooled", "oldest", "clock off by")
-    table = Table(Column("id", no_wrap=True), *columns)
+    whole = [Column(name, no_wrap=True) for name in ("id", "version", "seen", "state")]
+    table = Table(
+        whole[0], "name", *whole[1:], "not well", "spool", "oldest", "clock", box=box.SIMPLE, padding=(0, 1, 0, 0)
+    )
     for device in devices:
         table.add_row(*(escape(cell) for cell in cells(device, now)))
     Console().print(table)
@@ -80,7 +83,7 @@ def forget(device_id: DeviceId) -> None:
 
 
 def cells(device: Device, now: datetime) -> tuple[str, ...]:
-    """A line of the list: what is as it should be stays empty."""
+    """A line of the list: ages and durations, and nothing where all is as it should be."""
     shown = device.shown(now)
     spool: dict[str, Any] = shown["spool"] or {}
     not_well = [f"{camera['id']} {camera['state']}" for camera in shown["cameras"] or [] if camera["state"] != "well"]
@@ -89,7 +92,7 @@ def cells(device: Device, now: datetime) -> tuple[str, ...]:
         device.id,
         device.name,
         shown["version"] or "",
-        "" if device.last_seen is None else f"{age((now - device.last_seen).total_seconds())} ago",
+        "" if device.last_seen is None else age((now - device.last_seen).total_seconds()),
         shown["state"],
         ", ".join(not_well),
         str(spool.get("frames") or ""),

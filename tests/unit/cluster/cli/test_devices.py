@@ -50,7 +50,7 @@ def test_a_line_says_what_is_not_as_it_should_be() -> None:
         "0123456789ab",
         "porch",
         "0.1.0",
-        "7 s ago",
+        "7 s",
         "well",
         "back frozen",
         "12",
