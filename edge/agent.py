@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-
-import structlog
+from collections.abc import Callable, Mapping
+from threading import Event, Thread
 
 from edge.camera import Camera
 from edge.door import Door
@@ -16,7 +13,26 @@ from edge.spool import Spool
 from edge.trigger import Firing, Trigger
 from edge.uploader import Uploader
 
-log = structlog.get_logger(__name__)
+_LAST_ANSWER_S = 1.0
+"""How long a frame on its way may take when the box is stopped; then it is cut off, and stays in the spool."""
+
+
+class _Worker(Thread):
+    """A thread whose end is told, and its error kept. The end of the process waits for none."""
+
+    def __init__(self, name: str, work: Callable[[], None], ended: Callable[[_Worker], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self.error: BaseException | None = None
+        self._work = work
+        self._ended = ended
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._ended(self)
 
 
 class Agent:
@@ -43,6 +59,7 @@ class Agent:
         self._uploader = uploader
         self._one_by_one = one_by_one
         self._stop = Event()
+        self._connected = Event()
         self._captured_all = Event()
 
     def run(self) -> None:
@@ -50,30 +67,28 @@ class Agent:
 
         Raises SpoolUnusable, TriggerUnusable, and what a listener raises.
         """
-        with ThreadPoolExecutor(1 + len(self._doors), "edge") as threads:
-            connected = threads.submit(self._uploader.connect)
-            if self._one_by_one:
-                connected.result()
-            upload = threads.submit(self._upload)
-            doors = [threads.submit(door.work) for door in self._doors.values()]
-            for thread in (upload, *doors):
-                thread.add_done_callback(lambda ended: self.stop() if ended.exception() else None)
-            upload.add_done_callback(lambda _: self.stop())
-            try:
-                self._listen()
-            finally:
-                for door in self._doors.values():
-                    door.close(at_once=self._stop.is_set())
-                for thread in doors:
-                    thread.exception()
-                self._captured_all.set()
-                self._spool.wake()
-            for thread in (*doors, upload):
-                thread.result()
+        upload = _Worker("upload", self._upload, lambda _: self.stop())
+        doors = [_Worker(f"camera-{name}", door.work, self._door_ended) for name, door in self._doors.items()]
+        for worker in (upload, *doors):
+            worker.start()
+        try:
+            self._listen()
+        finally:
+            for door in self._doors.values():
+                door.close(at_once=self._stop.is_set())
+            for worker in doors:
+                worker.join()
+            self._captured_all.set()
+            self._spool.wake()
+            self._join(upload)
+        for worker in (*doors, upload):
+            if worker.error is not None:
+                raise worker.error
 
     def stop(self) -> None:
         """End after the frame in hand; what waits in the spool stays there. Never call it in a signal handler."""
         self._stop.set()
+        self._connected.set()
         self._spool.wake()
 
     def stuck_s(self) -> float:
@@ -82,6 +97,8 @@ class Agent:
         return time.monotonic() - min(busy) if busy else 0.0
 
     def _listen(self) -> None:
+        if self._one_by_one:
+            self._connected.wait()
         for firing in self._trigger.firings(self._stop):
             self._fire(firing)
             if self._one_by_one:
@@ -96,7 +113,21 @@ class Agent:
     def _idle(self) -> bool:
         return not len(self._spool) and not any(door.pending for door in self._doors.values())
 
+    def _door_ended(self, worker: _Worker) -> None:
+        if worker.error is not None:
+            self.stop()
+
+    def _join(self, upload: _Worker) -> None:
+        while upload.is_alive() and not self._stop.is_set():
+            upload.join(_LAST_ANSWER_S)
+        upload.join(_LAST_ANSWER_S)
+        if upload.is_alive():
+            self._uploader.close()
+            upload.join(_LAST_ANSWER_S)
+
     def _upload(self) -> None:
+        self._uploader.connect()
+        self._connected.set()
         while not self._stop.is_set():
             last_round = self._captured_all.is_set()
             self._uploader.drain(self._stop)

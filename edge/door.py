@@ -70,6 +70,7 @@ class Door:
                 self.busy_since = None
                 self._asked.task_done()
                 self._spool.wake()
+        self._asked.task_done()
 
     def _take(self, firing: Firing) -> None:
         picture = self._camera.capture(firing.at_s)

@@ -83,6 +83,10 @@ class Uploader:
         """Open the connection ahead of the first frame; return whether anybody answered."""
         return self._gateway.connect()
 
+    def close(self) -> None:
+        """Cut off what is on its way, from any thread; it stays in the spool."""
+        self._gateway.close()
+
     def drain(self, stop: StopEvent) -> None:
         """Send until the spool is empty, `stop` is set, or the patience is used up."""
         while not stop.is_set() and not self.gave_up and (waiting := self.spool.entries()):

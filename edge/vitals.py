@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,6 @@ class Vitals:
             "spool": {"frames": len(self.spool), "bytes": self.spool.bytes, "oldest_seconds": self.spool.oldest_s()},
             "dropped": dict(self.spool.dropped),
             "uptime_seconds": round(time.monotonic() - self.started_s, 1),
-            "clock": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "temperature_celsius": temperature_celsius(),
         }
 

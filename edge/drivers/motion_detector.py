@@ -97,7 +97,7 @@ class MotionDetector:
         # Four pixels for each that is left are enough to average the noise away; to read all of them costs more than
         # everything else here.
         step = max(1, pixels.shape[1] // (2 * _WIDTH))
-        green = np.ascontiguousarray(pixels[::step, ::step, 1])
+        green = np.ascontiguousarray(pixels[::step, ::step, 1], np.uint8)
         height, width = green.shape
         if width <= _WIDTH:
             return green

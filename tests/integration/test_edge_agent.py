@@ -120,7 +120,8 @@ class Box:
         self.spool, self._config = folder / "spool", folder / "edge.yaml"
         self._config.write_text(
             f"gateway: {{url: '{url}', timeout_s: 5, first_retry_s: 0.005, longest_retry_s: 0.02}}\n"
-            f"camera: {{id: door, driver: replay, folder: '{images}', interval_s: 0.01}}\n"
+            f"cameras: [{{id: door, driver: replay, folder: '{images}', interval_s: 0.01}}]\n"
+            "health: {heartbeat_s: null}\n"
             f"spool: {{folder: '{self.spool}'}}\n"
         )
 

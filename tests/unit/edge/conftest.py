@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 
 from edge.camera import Frame
 
@@ -18,3 +19,10 @@ def a_frame() -> FrameMaker:
         return Frame(str(uuid.uuid4()), "front-door", taken, "button", image, "image/jpeg", label)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A command line that was tested leaves its way of logging behind."""
+    yield
+    structlog.reset_defaults()
