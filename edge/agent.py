@@ -9,9 +9,9 @@ from threading import Event, Thread
 from edge.camera import Camera
 from edge.door import Door
 from edge.listener import Listener
-from edge.spool import Spool
+from edge.spool.queue import Spool
 from edge.trigger import Firing, Trigger
-from edge.uploader import Uploader
+from edge.upload.uploader import Uploader
 
 _LAST_ANSWER_S = 1.0
 """How long a frame on its way may take when the box is stopped; then it is cut off, and stays in the spool."""

@@ -20,11 +20,11 @@ from edge.agent import Agent
 from edge.camera import checked_camera_id
 from edge.drivers.replay import Replay
 from edge.errors import Unusable
+from edge.health.watchdog import watched
 from edge.report import LoggedOutcomes, PrintedOutcomes
 from edge.settings import read_key, read_settings
-from edge.spool import Spool
-from edge.spool_cli import spool_app
-from edge.watchdog import watched
+from edge.spool.cli import spool_app
+from edge.spool.queue import Spool
 from edge.wiring import agent_of, agent_of_replay
 
 app = typer.Typer(help="The camera box at a door.", add_completion=False, pretty_exceptions_enable=False)
@@ -63,7 +63,7 @@ def run(config: Config, as_json: AsJson = False) -> int:
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> int:
     """Tell in one screen what works and what to do about what does not; status 1 when something does not."""
-    from edge.check import findings_of, printed
+    from edge.health.check import findings_of, printed
 
     log_to_stderr(as_json, logging.CRITICAL)
     return printed(findings_of(read_settings(config)), as_json=as_json)
@@ -78,7 +78,7 @@ def enroll(
     replace: Annotated[bool, typer.Option("--replace", help="Put the new key in the place of an old one.")] = False,
 ) -> None:
     """Trade a one-time code for a key of this box's own."""
-    from edge.enrolment import enrol_into
+    from edge.upload.enrolment import enrol_into
 
     name = enrol_into(key_file, gateway, code, replace=replace, ca_file=ca_file)
     print(f"enrolled as {name}; the key is in {key_file}")
@@ -87,7 +87,7 @@ def enroll(
 @app.command()
 def unit(config: Config = Path("/etc/doorbell-edge/edge.yaml")) -> None:
     """Print the systemd unit of this installation."""
-    from edge.unit import unit as unit_of
+    from edge.health.unit import unit as unit_of
 
     print(unit_of(config), end="")
 
@@ -99,7 +99,7 @@ def bench(
     seconds: Annotated[float, typer.Option(min=1, max=600, help="How long each part takes, about.")] = 10.0,
 ) -> int:
     """Measure this box: trigger to first byte sent, frames onto the disk, memory, idle processor time."""
-    from edge.bench import measured, printed_bench
+    from edge.bench.agent import measured, printed_bench
 
     log_to_stderr(as_json, logging.CRITICAL)
     return printed_bench(measured(spool, seconds), as_json=as_json)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing
 
 from edge.camera import Camera
 from edge.drivers.replay import Replay
-from edge.live import LiveCamera
+from edge.pictures.live import LiveCamera
 from edge.settings.cameras import CameraSettings, ReplaySettings
 from edge.settings.triggers import (
     ButtonSettings,
@@ -29,7 +29,7 @@ def camera_of(told: CameraSettings) -> Camera:
     if isinstance(told, ReplaySettings):
         return Replay(told.folder, told.interval_s, camera_id=told.id)
     from edge.drivers.cameras import live_camera
-    from edge.faces import FaceHint
+    from edge.pictures.faces import FaceHint
 
     return live_camera(told, FaceHint())
 

@@ -9,11 +9,11 @@ from queue import Empty, Queue
 import structlog
 
 from edge.camera import Camera, Frame, Picture, checked_camera_id, new_frame_id
-from edge.clock import boot_clock
 from edge.errors import Unusable
 from edge.listener import Listener
-from edge.spool import Spool
+from edge.spool.queue import Spool
 from edge.trigger import Firing, TriggerKind
+from edge.upload.clock import boot_clock
 
 log = structlog.get_logger(__name__)
 

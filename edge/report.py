@@ -10,8 +10,8 @@ import structlog
 
 from edge.camera import Frame
 from edge.errors import Problem
-from edge.gateway import KEY
 from edge.listener import Event, Listener
+from edge.upload.gateway import KEY
 
 log = structlog.get_logger(__name__)
 

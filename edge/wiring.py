@@ -8,29 +8,29 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from edge.addresses import Addresses
 from edge.agent import Agent
-from edge.backoff import Backoff
 from edge.camera import Camera
-from edge.clock import ClusterClock, boot_clock
-from edge.connection import Connection
 from edge.devices import camera_of, trigger_of
 from edge.drivers.replay import Replay
 from edge.errors import SettingsInvalid
 from edge.feedback import feedback_of
 from edge.firings import Firings
-from edge.gateway import Gateway
-from edge.heartbeat import Heartbeat
-from edge.key_file import KeyFile
+from edge.health.metrics import MeasuredOutcomes, Readings, served_metrics
+from edge.health.vitals import Vitals
 from edge.listener import Listener, Listeners
-from edge.live import LiveCamera
-from edge.metrics import MeasuredOutcomes, Readings, served_metrics
+from edge.pictures.live import LiveCamera
 from edge.settings import EdgeSettings, GatewaySettings, HealthSettings, SpoolSettings, read_key
-from edge.spool import Spool, SpoolLimits
-from edge.spool_key import SpoolKey, read_spool_key
-from edge.tls import tls_context
-from edge.uploader import Uploader
-from edge.vitals import Vitals
+from edge.spool.key import SpoolKey, read_spool_key
+from edge.spool.queue import Spool, SpoolLimits
+from edge.upload.addresses import Addresses
+from edge.upload.backoff import Backoff
+from edge.upload.clock import ClusterClock, boot_clock
+from edge.upload.connection import Connection
+from edge.upload.gateway import Gateway
+from edge.upload.heartbeat import Heartbeat
+from edge.upload.key_file import KeyFile
+from edge.upload.tls import tls_context
+from edge.upload.uploader import Uploader
 
 _REPLAY_BACKOFF = Backoff(first_s=0.1, longest_s=2.0, key_refused_s=float("inf"))
 """Somebody watches a replay: it tries again soon, and a refused key ends it where a box would wait for a repair."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge.live import LiveCamera, PixelSource
+from edge.pictures.live import LiveCamera, PixelSource
 from edge.settings.cameras import LiveSettings, OpencvSettings, PicameraSettings, RtspSettings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import structlog
 
 from edge.drivers.motion_detector import MotionDetector
 from edge.errors import CameraFailed
-from edge.shots import Shot
+from edge.pictures.shots import Shot
 from edge.trigger import Firing
 
 log = structlog.get_logger(__name__)

@@ -7,10 +7,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from edge.address import checked_url
 from edge.settings.cameras import CameraSettings, ReplaySettings
 from edge.settings.section import Port, Section, accepted_by
 from edge.settings.triggers import FeedbackSettings, MotionSettings, TriggerSettings
+from edge.upload.address import checked_url
 
 GatewayUrl = Annotated[str, accepted_by(checked_url)]
 

@@ -17,20 +17,20 @@ from typing import Any
 import pytest
 import trustme
 
-from edge.addresses import Addresses
-from edge.backoff import Backoff
 from edge.camera import Frame
-from edge.clock import ClusterClock, boot_clock
-from edge.connection import Connection
-from edge.enrolment import enrol_into
 from edge.errors import EnrolmentFailed, KeyUnusable, TryLater
-from edge.gateway import Gateway
-from edge.heartbeat import Heartbeat
-from edge.key_file import KeyFile
 from edge.listener import Listener
-from edge.spool import Spool
-from edge.tls import tls_context
-from edge.uploader import Uploader
+from edge.spool.queue import Spool
+from edge.upload.addresses import Addresses
+from edge.upload.backoff import Backoff
+from edge.upload.clock import ClusterClock, boot_clock
+from edge.upload.connection import Connection
+from edge.upload.enrolment import enrol_into
+from edge.upload.gateway import Gateway
+from edge.upload.heartbeat import Heartbeat
+from edge.upload.key_file import KeyFile
+from edge.upload.tls import tls_context
+from edge.upload.uploader import Uploader
 
 Servers = Callable[..., "Cluster"]
 

@@ -108,7 +108,9 @@ def events_of(household) -> list[str]:
     found, cursor = [], None
     with household.client() as api:
         while True:
-            page = api.get("/api/v1/events", params={"camera": CAMERA, "limit": 100, **({"cursor": cursor} if cursor else {})})
+            page = api.get(
+                "/api/v1/events", params={"camera": CAMERA, "limit": 100, **({"cursor": cursor} if cursor else {})}
+            )
             page.raise_for_status()
             found += [event["frame_id"] for event in page.json()["events"]]
             if (cursor := page.json()["next_cursor"]) is None:

@@ -22,7 +22,7 @@ from edge.camera import Picture
 from edge.drivers.cameras import live_camera
 from edge.drivers.rtsp import open_rtsp
 from edge.errors import CameraFailed
-from edge.live import LiveCamera
+from edge.pictures.live import LiveCamera
 from edge.settings.cameras import PictureSettings, RtspSettings
 from samples.frames import PHOTOS
 from tests.conftest import free_ports

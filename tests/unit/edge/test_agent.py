@@ -10,15 +10,15 @@ from typing import Never
 import httpx
 import pytest
 
-from edge.addresses import Addresses
 from edge.agent import Agent
 from edge.camera import Frame
-from edge.connection import Connection
 from edge.drivers.replay import Replay
-from edge.gateway import Gateway
 from edge.listener import Event, Listener
-from edge.spool import Spool
-from edge.uploader import Uploader
+from edge.spool.queue import Spool
+from edge.upload.addresses import Addresses
+from edge.upload.connection import Connection
+from edge.upload.gateway import Gateway
+from edge.upload.uploader import Uploader
 
 
 class Heard(Listener):

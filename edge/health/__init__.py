@@ -1,0 +1,1 @@
+"""What a box tells about itself, and how it is kept running."""

@@ -1,0 +1,1 @@
+"""From a camera's pixels to the picture that is sent."""

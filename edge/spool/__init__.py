@@ -1,0 +1,1 @@
+"""The queue on disk: what was taken is kept until it has arrived."""

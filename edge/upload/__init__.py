@@ -1,0 +1,1 @@
+"""The way to the cluster: connection, order, tries, time and keys."""
