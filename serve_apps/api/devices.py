@@ -62,8 +62,13 @@ async def heartbeat(
     kept = Heartbeat(said.report(), said.clock, said.every_seconds)
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(parts.pipeline.writer, parts.devices.heard, key.id, kept, parts.clock())
-    device = {"id": key.id, "name": key.name}
-    return JSONResponse({"time": _with_milliseconds(parts.clock()), "device": device})
+    return _presence(key, parts.clock())
+
+
+@router.get("/self", response_model=HeartbeatOut, responses=problems())
+async def own_device(request: Request, key: Annotated[ApiKey, Depends(needs(Scope.FRAMES))]) -> Response:
+    """Say whose key this is and what time it is; changes nothing. What `doorbell-edge check` asks."""
+    return _presence(key, parts_of(request).clock())
 
 
 @router.get("", responses=problems(), dependencies=[Depends(needs(Scope.ADMIN))])
@@ -73,6 +78,10 @@ async def list_devices(request: Request) -> DevicesOut:
     now = parts.clock()
     found = await off_loop(parts, parts.devices.all)
     return DevicesOut.model_validate({"devices": [device.shown(now) for device in found]})
+
+
+def _presence(key: ApiKey, now: datetime) -> Response:
+    return JSONResponse({"time": _with_milliseconds(now), "device": {"id": key.id, "name": key.name}})
 
 
 def _with_milliseconds(moment: datetime) -> str:

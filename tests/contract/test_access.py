@@ -69,6 +69,7 @@ def scope_of(path: str) -> Scope | None:
     starts = {
         "frames": Scope.FRAMES,
         "devices/heartbeat": Scope.FRAMES,
+        "devices/self": Scope.FRAMES,
         "events": Scope.EVENTS,
         "recognition": Scope.PEOPLE,
     }

@@ -112,6 +112,15 @@ def test_a_heartbeat_is_answered_with_the_time_and_who_sent_it(door: Any) -> Non
     assert answer.json() == {"time": "2026-03-01T12:00:00.000Z", "device": {"id": enrolled["id"], "name": "porch"}}
 
 
+def test_a_device_may_ask_who_it_is_without_being_seen(door: Any) -> None:
+    enrolled = door.client().post(DEVICES, json={"code": code(door)}).json()
+
+    answer = door.client().get(f"{DEVICES}/self", headers={"X-API-Key": enrolled["key"]})
+
+    assert answer.json() == {"time": "2026-03-01T12:00:00.000Z", "device": {"id": enrolled["id"], "name": "porch"}}
+    assert [device["state"] for device in listed(door)] == ["never seen"]
+
+
 def test_the_list_says_what_the_last_heartbeat_said(door: Any) -> None:
     client = door.client(Scope.FRAMES)
     client.post(HEARTBEAT, json=VITALS | {"version": "0.0.9"})
