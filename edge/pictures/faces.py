@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 WEIGHTS = "face_detection_yunet_2023mar.onnx"
 _LONGEST_SIDE = 320
 _LEAST_SCORE = 0.6
+_LEAST_SIDE = 32
+"""The network halves a picture five times; of a narrower strip OpenCV gives what happens to lie in its memory."""
 
 
 class FaceHint:
@@ -37,8 +39,11 @@ class FaceHint:
         if self._broken:
             return None
         try:
+            small = scaled(reduced(pixels), _LONGEST_SIDE)
+            if min(small.shape[:2]) < _LEAST_SIDE:
+                return None
             with self._lock:
-                return self._found(scaled(reduced(pixels), _LONGEST_SIDE))
+                return self._found(small)
         except Exception as error:  # whatever it is, the frame goes without a hint
             self._broken = self._detector is None
             log.warning("face_hint.failed", reason=f"{type(error).__name__}: {error}"[:200], given_up=self._broken)
