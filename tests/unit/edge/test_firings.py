@@ -201,6 +201,20 @@ def test_a_consumer_that_goes_away_leaves_no_thread_behind() -> None:
     assert not any(thread.is_alive() for thread in both._threads)
 
 
+def test_a_trigger_that_cannot_be_closed_keeps_no_other_one_open() -> None:
+    class Jammed(Scripted):
+        def close(self) -> None:
+            raise OSError("the pin library broke")
+
+    others = Scripted(), Scripted()
+    firings = Firings([(each, ("front",), 0.0) for each in (others[0], Jammed(), others[1])])
+
+    with pytest.raises(OSError, match="pin library"):
+        firings.close()
+
+    assert all(each.closed for each in others)
+
+
 def test_a_close_before_the_first_firing_leaves_nothing_running() -> None:
     trigger = Scripted(Firing("button"))
     both = Firings([(trigger, ("front",), 0.0)])
