@@ -71,13 +71,18 @@ class Agent:
         doors = [_Worker(f"camera-{name}", door.work, self._door_ended) for name, door in self._doors.items()]
         for worker in (upload, *doors):
             worker.start()
+        ended_well = False
         try:
             self._listen()
+            ended_well = True
         finally:
             for door in self._doors.values():
                 door.close(at_once=self._stop.is_set())
             for worker in doors:
                 worker.join()
+            if not ended_well:
+                # Nobody is heard any more: a start anew may help, and what waits is sent after it.
+                self.stop()
             self._captured_all.set()
             self._spool.wake()
             self._join(upload)

@@ -68,9 +68,10 @@ class Feedback(Listener):
         self._give(Cue("waiting", frame.camera_id, frame.trigger, frame.frame_id))
 
     def close(self) -> None:
-        """Switch everything off."""
-        for _, output in self._outputs:
-            output.close()
+        """Switch everything off, and the rest as well when one cannot be."""
+        with ExitStack() as still_on:
+            for _, output in self._outputs:
+                still_on.callback(output.close)
 
     def _give(self, cue: Cue) -> None:
         for settings, output in self._outputs:

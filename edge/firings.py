@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 from typing import Literal
@@ -113,11 +113,12 @@ class Firings:
         """End all triggers and give their devices back."""
         with self._guard:
             self._stop.set()
-        for trigger, _, _ in self._triggers:
-            trigger.close()
-        for thread in self._threads:
-            thread.join(_JOIN_S)
-        self._suppress_the_rest()
+        with ExitStack() as still_open:
+            still_open.callback(self._suppress_the_rest)
+            for thread in self._threads:
+                still_open.callback(thread.join, _JOIN_S)
+            for trigger, _, _ in self._triggers:
+                still_open.callback(trigger.close)
 
     def _next(self, timeout_s: float) -> Firing | None:
         try:

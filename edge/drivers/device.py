@@ -61,11 +61,16 @@ def prepare_opencv() -> None:
 
 
 def shown(address: str) -> str:
-    """Return an address as a log may show it: without user, password and query."""
+    """Return an address as a log may show it: without user, password and query.
+
+    Some cameras want the password in the path, as `/user=me_password=secret`; and the rest of a password that holds a
+    slash is taken for a path. A path that may be either of them is left out.
+    """
     parts = urlsplit(address)
     if not parts.netloc:
         return address
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    path = "/…" if "=" in parts.path or "@" in parts.path else parts.path
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
 
 
 def unreachable(address: str, default_port: int, timeout_s: float = 1.0) -> str:

@@ -74,9 +74,12 @@ class PicameraSource:
         return self.retrieve()
 
     def close(self) -> None:
-        self._release()
-        self._camera.stop()
-        self._camera.close()
+        try:
+            self._release()
+            self._camera.stop()
+        finally:
+            # A camera that is not closed cannot be opened again by this process.
+            self._camera.close()
 
     def _release(self) -> None:
         request, self._request = self._request, None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
 
@@ -25,6 +30,7 @@ def opened_pin(thing: str, pin: int | str, error: type[Unusable], open_device: C
         with warnings.catch_warnings():
             # gpiozero tells of each pin library that it tried in vain; the error below says what came of it.
             warnings.simplefilter("ignore")
+            import_lgpio()
             return open_device(gpiozero)
     except gpiozero.BadPinFactory as failure:
         raise error(
@@ -40,6 +46,25 @@ def opened_pin(thing: str, pin: int | str, error: type[Unusable], open_device: C
         raise error(
             f"pin {pin} cannot be a {thing}: {failure}", "check the pin, the wiring and who else uses it"
         ) from failure
+
+
+def import_lgpio() -> None:
+    """Import lgpio, where gpiozero would, from wherever the process runs; without it gpiozero tries others.
+
+    With its import lgpio makes a named pipe in the folder LG_WD, or in the working folder, where a service may not
+    write, and changes to that folder. It opens both ends at once, so that the folder may go again.
+    """
+    if "lgpio" in sys.modules or os.environ.get("GPIOZERO_PIN_FACTORY", "lgpio") != "lgpio" or "LG_WD" in os.environ:
+        return
+    here = Path.cwd()
+    with TemporaryDirectory(prefix="doorbell-edge-") as folder:
+        os.environ["LG_WD"] = folder
+        try:
+            with contextlib.suppress(Exception):
+                __import__("lgpio")
+        finally:
+            del os.environ["LG_WD"]
+            os.chdir(here)
 
 
 class Presses:

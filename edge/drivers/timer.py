@@ -9,6 +9,9 @@ from threading import Event
 
 from edge.trigger import Firing
 
+_LONGEST_WAIT_S = 86_400.0
+"""No system waits for ever in one go."""
+
 
 def next_due_s(start_s: float, every_s: float, now_s: float) -> float:
     """Return the first multiple of `every_s` after the start that is still to come; missed ones are left out."""
@@ -29,7 +32,7 @@ class TimerTrigger:
     def firings(self, stop: Event) -> Iterator[Firing]:
         start_s = self._clock()
         due_s = start_s + self._every_s
-        while not stop.wait(max(0.0, due_s - self._clock())):
+        while not stop.wait(min(_LONGEST_WAIT_S, max(0.0, due_s - self._clock()))):
             now_s = self._clock()
             if now_s >= due_s:
                 yield Firing("timer", now_s)

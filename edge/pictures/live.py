@@ -20,8 +20,9 @@ __all__ = ["LazySource", "LiveCamera", "PixelSource", "Shot"]
 
 PATIENCE_S = 3.0
 """How long a trigger waits for a picture: a USB camera takes one to two seconds from opening to the first."""
-FAILED_PATIENCE_S = 1.0
-"""How long it waits when the camera has failed, for one attempt to open it again."""
+FAILED_PATIENCE_S = 2.0
+"""How long it waits when the camera has failed, for one attempt to open it again: 1.0 to 1.2 s for a network camera
+that is back, about as long for a USB camera."""
 
 
 class LiveCamera:

@@ -85,16 +85,14 @@ class Reader:
         self.failure: CameraFailed | None = None
         self.restarts = 0
         self.shots: Shots = ()
-        self._camera_id = camera_id
-        self._open_source = open_source
+        self._camera_id, self._open_source = camera_id, open_source
         self._keep_s = keep_s
         self._spacing_s = min(_LOOK_EVERY_S, keep_s / (MOST_SHOTS - 1)) if keep_s else _LOOK_EVERY_S
         self._frozen_after_s = frozen_after_s
         self._measure = measure
-        self._interrupt = interrupt
-        self._clock = clock
+        self._interrupt, self._clock = interrupt, clock
         self._sight: Sight | None = None
-        self._waiting = 0
+        self._opened_s, self._waiting = float("inf"), 0
         self._changed = Condition()
         self._stop, self._hurry = Event(), Event()
         self._thread = Thread(target=self._run, name=f"camera {camera_id}", daemon=True)
@@ -151,7 +149,7 @@ class Reader:
         failures = 0
         while not self._stop.is_set():
             self._hurry.clear()
-            opened_s = self._clock()
+            self._opened_s = float("inf")
             try:
                 self._read_all()
             except CameraEnded as error:
@@ -162,13 +160,15 @@ class Reader:
             except Exception as error:  # the outermost loop of this thread: a driver's fault must not end the camera
                 log.exception("camera.driver_fault", camera=self._camera_id)
                 self._failed(CameraFailed(f"{type(error).__name__} in the camera's driver", "see the log"))
-            failures = 1 if self._clock() - opened_s >= _SETTLED_S else failures + 1
+            failures = 1 if self._clock() - self._opened_s >= _SETTLED_S else failures + 1
             if not self._stop.is_set():
                 self._hurry.wait(pause_s(failures))
 
     def _read_all(self) -> None:
         with closing(self._open_source()) as source:
             self.shots, self._sight = (), None
+            # Not before: a camera that takes long to say no has not worked for as long.
+            self._opened_s = self._clock()
             if self.state == "failed":
                 self.restarts += 1
             while not self._stop.is_set():

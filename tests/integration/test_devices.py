@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -193,6 +194,24 @@ def test_four_couriers_tell_of_a_silence_once(engine: sa.Engine, devices: Device
         told = [turn.name for turns in pool.map(look, range(4)) for turn in turns]
 
     assert sorted(told) == [f"door {number}" for number in range(5)]
+
+
+def test_a_heartbeat_that_comes_in_between_is_no_silence(devices: DeviceStore, codes: DeviceCodes) -> None:
+    device = codes.redeem(an_hour(codes), NOW).id
+    heard(devices, device)
+    read = SimpleNamespace(id=device, name="porch", last_seen=NOW.timestamp(), silent_since=None)
+    heard(devices, device, NOW + LATE)
+
+    assert devices._told(read) is None
+    assert devices.turned(NOW + LATE, LONG_AGO) == []
+
+
+def test_a_key_that_will_end_one_day_is_well_until_then(engine: sa.Engine, devices: DeviceStore) -> None:
+    ending = id_of(KeyStore(engine).create("for a day", FRAMES, NOW, NOW + timedelta(days=1)))
+    heard(devices, ending)
+
+    assert devices.device(ending).state(NOW) is DeviceState.WELL
+    assert devices.device(ending).state(NOW + timedelta(days=1)) is DeviceState.REVOKED
 
 
 def test_a_revoked_device_is_not_missed(engine: sa.Engine, devices: DeviceStore, codes: DeviceCodes) -> None:

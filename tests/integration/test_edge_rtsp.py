@@ -172,7 +172,7 @@ def test_a_camera_that_goes_away_fails_at_once_and_comes_back_by_itself(
     began_s = time.monotonic()
     with pytest.raises(CameraFailed, match=r"127.0.0.1"):
         camera.capture(began_s)
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < 3.0
 
     server.start()
     until(lambda: gives_a_picture(camera), within_s=8)

@@ -144,6 +144,22 @@ def test_a_head_without_end_is_hung_up_on(box: Box) -> None:
     assert box.ring().status_code == 200
 
 
+def test_a_caller_who_sends_a_byte_now_and_then_is_hung_up_on(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.drivers.http_door._REQUEST_S", 0.2)
+    with socket.create_connection(("127.0.0.1", box.trigger.port), timeout=0.02) as caller:
+        assert any(_is_hung_up_on(caller) for _ in range(100))
+
+
+def _is_hung_up_on(caller: socket.socket) -> bool:
+    try:
+        caller.sendall(b"x")
+        return caller.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
 def test_callers_beyond_the_sixteenth_are_hung_up_on_and_the_others_are_still_heard(box: Box) -> None:
     idle = [socket.create_connection(("127.0.0.1", box.trigger.port), timeout=5) for _ in range(17)]
 

@@ -13,8 +13,10 @@ import pytest
 from edge.agent import Agent
 from edge.camera import Frame
 from edge.drivers.replay import Replay
+from edge.errors import TriggerUnusable
 from edge.listener import Event, Listener
 from edge.spool.queue import Spool
+from edge.trigger import Firing
 from edge.upload.addresses import Addresses
 from edge.upload.connection import Connection
 from edge.upload.gateway import Gateway
@@ -113,6 +115,38 @@ def test_a_stopped_agent_leaves_its_frames_in_the_spool(replay: Replay, spool: S
     agent.run()
 
     assert len(spool) >= 1
+
+
+def test_a_box_that_hears_nobody_any_more_ends_though_the_network_is_dead(replay: Replay, spool: Spool) -> None:
+    class Breaking:
+        def firings(self, stop: Flag) -> Iterator[Firing]:
+            yield from replay.firings(stop)
+            raise TriggerUnusable("the pin library broke", "start again")
+
+        def close(self) -> None:
+            """Nothing is held."""
+
+    connection = Connection(Addresses(("http://127.0.0.1:1",)), transport=httpx.MockTransport(lambda _: _refused()))
+    uploader = Uploader(Gateway(connection, lambda: "key"), spool, Heard())
+    agent = Agent({"door": replay}, Breaking(), uploader, Heard())
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            agent.run()
+        except TriggerUnusable as error:
+            errors.append(error)
+
+    running = Thread(target=run, daemon=True)
+    running.start()
+    running.join(10)
+
+    assert errors, "it waits for the network, deaf"
+    assert len(spool) == 3
+
+
+def _refused() -> Never:
+    raise httpx.ConnectError("no network")
 
 
 def test_a_listener_that_fails_ends_the_agent_with_its_error(replay: Replay, spool: Spool) -> None:

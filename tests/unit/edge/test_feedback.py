@@ -100,6 +100,22 @@ def test_a_close_switches_everything_off(box: Box) -> None:
     assert box.door.closed
 
 
+class Jammed(Remembered):
+    def close(self) -> None:
+        raise OSError("the pin library broke")
+
+
+def test_a_light_that_cannot_be_switched_off_leaves_no_door_open() -> None:
+    settings = LedSettings(driver="led", pin=17, when=("known",))
+    door, light = Remembered(), Jammed()
+    feedback = Feedback([(settings, light), (settings, door), (settings, light)], lambda: ("boot", 0.0))
+
+    with pytest.raises(OSError, match="pin library"):
+        feedback.close()
+
+    assert door.closed
+
+
 def test_outputs_are_opened_by_their_settings_and_one_that_fails_gives_the_others_pins_back() -> None:
     factory = MockFactory()
     led = LedSettings(driver="led", pin=17, seconds=0.01, when=("taken",))

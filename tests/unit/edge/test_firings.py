@@ -174,6 +174,24 @@ def test_a_stop_ends_all_triggers_and_tells_what_is_still_in_the_queue() -> None
     assert not any(thread.is_alive() for thread in both._threads)
 
 
+def test_what_comes_into_the_queue_when_nobody_reads_it_any_more_is_told_at_the_close() -> None:
+    fate = Told()
+    late = Firings([(Scripted(then=_until_stopped), ("front",), 0.0)])
+    assert list(late.firings(_set())) == []
+    # What a trigger does that was past the check for the stop already.
+    late._queue.put(Firing("manual", cameras=("front",), fate=fate))
+
+    late.close()
+
+    assert fate.lost_cameras == [("front", "the box stops")]
+
+
+def _set() -> Event:
+    event = Event()
+    event.set()
+    return event
+
+
 def test_a_consumer_that_goes_away_leaves_no_thread_behind() -> None:
     both = Firings([(Scripted(Firing("button"), then=_until_stopped), ("front",), 0.0)])
     list(islice(both.firings(Event()), 1))
@@ -181,6 +199,20 @@ def test_a_consumer_that_goes_away_leaves_no_thread_behind() -> None:
     both.close()
 
     assert not any(thread.is_alive() for thread in both._threads)
+
+
+def test_a_trigger_that_cannot_be_closed_keeps_no_other_one_open() -> None:
+    class Jammed(Scripted):
+        def close(self) -> None:
+            raise OSError("the pin library broke")
+
+    others = Scripted(), Scripted()
+    firings = Firings([(each, ("front",), 0.0) for each in (others[0], Jammed(), others[1])])
+
+    with pytest.raises(OSError, match="pin library"):
+        firings.close()
+
+    assert all(each.closed for each in others)
 
 
 def test_a_close_before_the_first_firing_leaves_nothing_running() -> None:

@@ -31,10 +31,13 @@ class Request:
 class Picamera2:
     """A small stand-in with the calls we make; the real one runs on a Raspberry Pi only."""
 
+    newest: Picamera2
+
     def __init__(self, number: int) -> None:
         if number == 5:
             raise IndexError("list index out of range")
-        self.state, self.copied, self.held, self.fault = "open", 0, 0, None
+        self.number, self.state, self.copied, self.held, self.fault = number, "open", 0, 0, None
+        Picamera2.newest = self
 
     def create_video_configuration(self, **told: object) -> dict[str, object]:
         return told
@@ -43,6 +46,8 @@ class Picamera2:
         self.configuration = configuration
 
     def start(self) -> None:
+        if self.number == 6:
+            raise RuntimeError("Failed to start camera")
         self.state = "started"
 
     def capture_request(self, wait: float) -> Request:
@@ -54,6 +59,8 @@ class Picamera2:
         return Request(self)
 
     def stop(self) -> None:
+        if self.fault:
+            raise self.fault
         self.state = "stopped"
 
     def close(self) -> None:
@@ -104,6 +111,25 @@ def test_a_camera_that_hangs_is_one_clear_error(fault: Exception) -> None:
 def test_a_camera_that_is_not_connected_is_one_clear_error() -> None:
     with pytest.raises(CameraFailed, match="ribbon cable"):
         open_picamera(SETTINGS.model_copy(update={"source": 5}))
+
+
+@pytest.mark.usefixtures("_on_a_pi")
+def test_a_camera_that_does_not_start_is_given_back() -> None:
+    with pytest.raises(CameraFailed, match="Failed to start camera"):
+        open_picamera(SETTINGS.model_copy(update={"source": 6}))
+
+    assert Picamera2.newest.state == "closed"
+
+
+@pytest.mark.usefixtures("_on_a_pi")
+def test_a_camera_that_does_not_stop_is_given_back_all_the_same() -> None:
+    source = open_picamera(SETTINGS)
+    source._camera.fault = RuntimeError("Camera frontend has timed out")
+
+    with pytest.raises(RuntimeError):
+        source.close()
+
+    assert source._camera.state == "closed"
 
 
 def test_without_picamera2_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,7 @@ def test_a_light_that_shines_goes_dark_when_the_agent_ends(factory: MockFactory)
 
     assert wire.changed == [True, False]
     assert not pulse._thread.is_alive()
+    assert pulse._device.closed
 
 
 def test_a_relay_that_is_on_at_low_starts_high(factory: MockFactory) -> None:

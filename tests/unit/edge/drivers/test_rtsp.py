@@ -91,6 +91,8 @@ def test_a_camera_whose_clock_is_slow_by_a_thousandth_never_seems_behind() -> No
     [
         ("rtsp://me:secret@10.0.0.7:554/live", "rtsp://10.0.0.7:554/live"),
         ("rtsp://me:se@cret@cam/live?pass=secret", "rtsp://cam/live"),
+        ("rtsp://cam:554/user=me_password=secret_channel=1.sdp", "rtsp://cam:554/…"),
+        ("rtsp://me:12/secret@cam/live", "rtsp://me:12/…"),
         ("rtsps://cam", "rtsps://cam"),
         ("/dev/video0", "/dev/video0"),
     ],

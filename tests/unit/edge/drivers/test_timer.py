@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from threading import Event
+from threading import Event, Thread
 
 from edge.drivers.timer import TimerTrigger, next_due_s
 
@@ -58,3 +58,10 @@ def test_a_set_stop_ends_it() -> None:
     stop.set()
 
     assert list(TimerTrigger(3600.0).firings(stop)) == []
+
+
+def test_an_interval_that_no_system_can_wait_for_fires_never_and_is_no_failure() -> None:
+    stop = Event()
+    Thread(target=lambda: (stop.wait(0.05), stop.set())).start()
+
+    assert list(TimerTrigger(float("inf")).firings(stop)) == []

@@ -19,6 +19,14 @@ def test_the_unit_names_this_installation_and_its_settings() -> None:
     assert "@" not in text.replace("@system-service", "").replace("~@privileged @resources", "")
 
 
+def test_the_chime_may_play_a_sound() -> None:
+    lines = unit(Path("/etc/doorbell-edge/edge.yaml")).splitlines()
+
+    assert "DeviceAllow=char-alsa rw" in lines
+    (groups,) = [line for line in lines if line.startswith("SupplementaryGroups=")]
+    assert "audio" in groups.split("=")[1].split()
+
+
 @pytest.mark.parametrize("path", ["edge.yaml", "/etc/my settings.yaml", "/etc/100%.yaml"])
 def test_a_path_that_a_unit_would_misread_is_refused(path: str) -> None:
     with pytest.raises(SettingsInvalid):

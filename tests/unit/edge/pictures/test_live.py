@@ -316,3 +316,27 @@ def test_closing_ends_the_thread_and_gives_the_device_back(source: Scripted, cam
 
 def test_the_pauses_between_attempts_grow_from_half_a_second_to_half_a_minute() -> None:
     assert [pause_s(failures) for failures in (1, 2, 3, 6, 7, 8, 5000)] == [0.5, 1.0, 2.0, 16.0, 30.0, 30.0, 30.0]
+
+
+def test_only_a_camera_that_has_worked_for_a_while_begins_with_the_shortest_pause_again(
+    source: Scripted, camera_on: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[int] = []
+    monkeypatch.setattr("edge.pictures.reader.pause_s", lambda count: failures.append(count) or 0.0)
+    now_s = [0.0]
+
+    class Slow(Scripted):
+        def open(self) -> Scripted:
+            now_s[0] += 15.0
+            self.refuses = CameraFailed("no camera", "plug it in") if self.opened < 2 else None
+            return super().open()
+
+    slow = Slow()
+    camera = camera_on(slow, lambda: now_s[0], before_s=0.0)
+    slow.put(CameraFailed("gone", "look"), plain(100))
+    assert camera.newest(40.0, SOON_S) is not None
+    now_s[0] += 15.0
+    slow.put(CameraFailed("gone", "look"), plain(100))
+    assert camera.newest(60.0, SOON_S) is not None
+
+    assert failures == [1, 2, 3, 1]

@@ -212,3 +212,15 @@ def test_right_codes_take_no_place_of_wrong_ones() -> None:
     for _ in range(5):
         guesses.take()
         guesses.give_back()
+
+
+def test_a_quiet_year_does_not_add_up_to_more_guesses() -> None:
+    seconds = [0.0]
+    guesses = Guesses(most=2, seconds=10.0, clock=lambda: seconds[0])
+
+    seconds[0] = 1e7
+    guesses.take()
+    guesses.take()
+
+    with pytest.raises(Problem, match="too-many-wrong-codes"):
+        guesses.take()
