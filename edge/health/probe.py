@@ -11,7 +11,7 @@ import httpx
 
 from edge.errors import KeyUnusable, TryLater
 from edge.settings import GatewaySettings, read_key
-from edge.upload.addresses import Addresses
+from edge.upload.addresses import Addresses, place
 from edge.upload.clock import boot_s
 from edge.upload.connection import Answer, Connection
 from edge.upload.tls import tls_context
@@ -44,7 +44,8 @@ def probe(told: GatewaySettings, url: str, transport: httpx.BaseTransport | None
         try:
             answer = connection.ask("GET", "/api/v1/devices/self", {"X-API-Key": key})
         except TryLater as failure:
-            return Probed(reached=False, reason=str(failure.problem["detail"]))
+            reason = str(failure.problem["detail"]).removeprefix(f"{place(addresses.first)}: ")
+            return Probed(reached=False, reason=reason)
     return _understood(answer, (time.monotonic() - asked_s) * 1000)
 
 
