@@ -23,7 +23,7 @@ def log_to_stderr(as_json: bool, level: int) -> None:
             structlog.processors.JSONRenderer() if as_json else structlog.processors.KeyValueRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(cast("TextIO", _Stderr())),
+        logger_factory=lambda *_: structlog.PrintLogger(_STDERR),
     )
 
 
@@ -41,6 +41,10 @@ class _Stderr:
     def flush(self) -> None:
         with suppress(OSError, ValueError):
             sys.stderr.flush()
+
+
+_STDERR = cast("TextIO", _Stderr())
+"""One for all loggers: structlog has a lock for each stream, and keeps it for good."""
 
 
 @contextmanager

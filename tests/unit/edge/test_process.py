@@ -53,3 +53,10 @@ def test_a_folder_that_can_be_written_to_stays_the_working_directory(
 
     with room_for_lgpio():
         assert "LG_WD" not in os.environ
+
+
+def test_all_loggers_share_one_stream_and_so_one_lock() -> None:
+    log_to_stderr(as_json=True, level=logging.INFO)
+    make = structlog.get_config()["logger_factory"]
+
+    assert make()._file is make()._file
