@@ -13,7 +13,6 @@ from threading import Thread
 from types import FrameType
 from typing import Annotated, Any
 
-import structlog
 import typer
 
 from edge.agent import Agent
@@ -21,6 +20,7 @@ from edge.camera import checked_camera_id
 from edge.drivers.replay import Replay
 from edge.errors import Unusable
 from edge.health.watchdog import watched
+from edge.process import log_to_stderr, room_for_lgpio
 from edge.report import LoggedOutcomes, PrintedOutcomes
 from edge.settings import read_key, read_settings
 from edge.spool.cli import spool_app
@@ -31,6 +31,7 @@ app = typer.Typer(help="The camera box at a door.", add_completion=False, pretty
 app.add_typer(spool_app, name="spool")
 
 _USAGE_STATUS = 2
+_INTERRUPTED_STATUS = 130
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Config = Annotated[Path, typer.Option("--config", help="The settings of this box, a YAML file.")]
@@ -38,8 +39,12 @@ Config = Annotated[Path, typer.Option("--config", help="The settings of this box
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; what a person can put right becomes one line on stderr and status 2."""
+    # Until a command knows better: what it prints is for programs, and a warning is no part of it.
+    log_to_stderr(as_json=False, level=logging.WARNING)
     try:
         status = app(args=arguments, prog_name="doorbell-edge", standalone_mode=False)
+    except typer.Abort:
+        sys.exit(_INTERRUPTED_STATUS)
     except Unusable as error:
         sys.exit(_complaint(str(error)))
     except typer.TyperException as error:
@@ -51,8 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(config: Config, as_json: AsJson = False) -> int:
     """Watch the door until stopped; frames that wait for the network stay in the spool."""
     log_to_stderr(as_json, logging.INFO)
+    settings = read_settings(config)
     with (
-        agent_of(read_settings(config), LoggedOutcomes()) as agent,
+        room_for_lgpio(),
+        agent_of(settings, LoggedOutcomes()) as agent,
         _stopped_by_signals(agent),
         watched(agent.stuck_s),
     ):
@@ -66,7 +73,9 @@ def check(config: Config, as_json: AsJson = False) -> int:
     from edge.health.check import findings_of, printed
 
     log_to_stderr(as_json, logging.CRITICAL)
-    return printed(findings_of(read_settings(config)), as_json=as_json)
+    settings = read_settings(config)
+    with room_for_lgpio():
+        return printed(findings_of(settings), as_json=as_json)
 
 
 @app.command()
@@ -75,12 +84,22 @@ def enroll(
     code: Annotated[str, typer.Option(help="The one-time code of `doorbell devices enroll`.")],
     key_file: Annotated[Path, typer.Option(help="Where this box keeps its key.")],
     ca_file: Annotated[Path | None, typer.Option(help="Authorities that may have signed the certificate.")] = None,
+    certificate_file: Annotated[Path | None, typer.Option(help="What this box shows of itself.")] = None,
+    certificate_key_file: Annotated[Path | None, typer.Option(help="The key of that certificate.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Put the new key in the place of an old one.")] = False,
 ) -> None:
     """Trade a one-time code for a key of this box's own."""
     from edge.upload.enrolment import enrol_into
 
-    name = enrol_into(key_file, gateway, code, replace=replace, ca_file=ca_file)
+    name = enrol_into(
+        key_file,
+        gateway,
+        code,
+        replace=replace,
+        ca_file=ca_file,
+        certificate_file=certificate_file,
+        certificate_key_file=certificate_key_file,
+    )
     print(f"enrolled as {name}; the key is in {key_file}")
 
 
@@ -176,20 +195,6 @@ def _stopped_by_signals(agent: Agent) -> Iterator[None]:
     finally:
         for number, action in before.items():
             signal.signal(number, action)
-
-
-def log_to_stderr(as_json: bool, level: int) -> None:
-    """Log from this level on, one line each."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer() if as_json else structlog.processors.KeyValueRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        # Looked up for each line: a stream bound now may be closed or replaced later.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
 
 
 def _complaint(line: str) -> int:

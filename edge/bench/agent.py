@@ -33,12 +33,16 @@ _CAMERA = "bench"
 
 
 def measured(folder: Path | None, seconds: float) -> dict[str, Any]:
-    """Return all figures. `folder` decides which disk is measured. Raises SettingsInvalid, SpoolUnusable."""
+    """Return all figures. `folder` decides which disk is measured. Raises Unusable."""
     if folder is not None and not folder.is_dir():
         raise SettingsInvalid(f"{folder} is no folder", "name one on the disk to measure")
-    with tempfile.TemporaryDirectory(prefix="doorbell-bench-", dir=folder) as temporary:
-        place = Path(temporary)
-        figures = {**disk(place, seconds), **latency(place, seconds), **idle(place, seconds)}
+    try:
+        with tempfile.TemporaryDirectory(prefix="doorbell-bench-", dir=folder) as temporary:
+            place = Path(temporary)
+            figures = {**disk(place, seconds), **latency(place, seconds), **idle(place, seconds)}
+    except OSError as error:
+        where = folder or tempfile.gettempdir()
+        raise BenchFailed(f"cannot measure in {where}: {error}", "name a writable folder with room left") from error
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()}
     return figures | {"frame_bytes": FRAME_BYTES, "machine": machine, "date": datetime.now(UTC).isoformat()}
 

@@ -36,6 +36,9 @@ def findings_of(settings: EdgeSettings) -> Iterator[Finding]:
             yield from look(settings)
         except Unusable as error:
             yield Finding(part, "bad", error.what, error.way_out)
+        except OSError as error:
+            found = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+            yield Finding(part, "bad", found, "check the disk and who owns the file")
 
 
 def printed(findings: Iterable[Finding], *, as_json: bool) -> int:

@@ -18,6 +18,7 @@ from edge.health.vitals import temperature_celsius
 from edge.settings import EdgeSettings, read_key
 from edge.settings.cameras import ReplaySettings
 from edge.settings.triggers import ButtonSettings, LedSettings, MotionSensorSettings, RelaySettings
+from edge.spool.folder import unusable
 
 _HOT_CELSIUS = 80.0
 """Where a Pi begins to slow down; source: Raspberry Pi documentation, "Frequency management and thermal control"."""
@@ -126,7 +127,10 @@ def _disk(settings: EdgeSettings) -> Iterator[Finding]:
     try:
         with spool_of(told) as spool:
             waiting = f"{len(spool)} frames wait"
-            synced_ms = _sync_ms(told.folder)
+            try:
+                synced_ms = _sync_ms(told.folder)
+            except OSError as error:
+                raise unusable(told.folder, error) from error
     except SpoolBusy:
         yield Finding("spool", "ok", f"an agent works on {told.folder}")
         return
@@ -147,12 +151,14 @@ def _sync_ms(folder: Path, tries: int = 5, size: int = 60_000) -> float:
     for _ in range(tries):
         path = folder / ".check.tmp"
         began_s = time.monotonic()
-        with path.open("wb") as file:
-            file.write(os.urandom(size))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
-        times.append((time.monotonic() - began_s) * 1000)
+        try:
+            with path.open("wb") as file:
+                file.write(os.urandom(size))
+                file.flush()
+                os.fsync(file.fileno())
+            times.append((time.monotonic() - began_s) * 1000)
+        finally:
+            path.unlink(missing_ok=True)
     return statistics.median(times)
 
 

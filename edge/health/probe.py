@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
 
-from edge.errors import KeyUnusable
+from edge.errors import KeyUnusable, TryLater
 from edge.settings import GatewaySettings, read_key
+from edge.upload.addresses import Addresses, place
+from edge.upload.clock import boot_s
+from edge.upload.connection import Answer, Connection
 from edge.upload.tls import tls_context
 
 
@@ -26,41 +30,42 @@ class Probed:
 
 
 def probe(told: GatewaySettings, url: str, transport: httpx.BaseTransport | None = None) -> Probed:
-    """Ask one address for ourselves. Raises SettingsInvalid for certificates that cannot be used."""
+    """Ask one address for ourselves, as the uploader would. Raises SettingsInvalid for certificates of no use."""
     try:
         key = read_key(told.key_file)
     except KeyUnusable:
         key = "none"
-    context = tls_context(told.ca_file, told.certificate_file, told.certificate_key_file)
-    with httpx.Client(verify=context, timeout=told.timeout_s, transport=transport) as client:
-        asked_s, asked_at = time.monotonic(), datetime.now(UTC)
+    addresses = Addresses((url,))
+    tls = None
+    if addresses.encrypted:
+        tls = tls_context(told.ca_file, told.certificate_file, told.certificate_key_file)
+    asked_s = time.monotonic()
+    with closing(Connection(addresses, tls, timeout_s=told.timeout_s, transport=transport)) as connection:
         try:
-            answer = client.get(f"{url.rstrip('/')}/api/v1/devices/self", headers={"X-API-Key": key})
-        except httpx.RequestError as error:
-            return Probed(reached=False, reason=str(error) or type(error).__name__)
-        took_s = time.monotonic() - asked_s
-    return _understood(answer, took_s, asked_at)
+            answer = connection.ask("GET", "/api/v1/devices/self", {"X-API-Key": key})
+        except TryLater as failure:
+            reason = str(failure.problem["detail"]).removeprefix(f"{place(addresses.first)}: ")
+            return Probed(reached=False, reason=reason)
+    return _understood(answer, (time.monotonic() - asked_s) * 1000)
 
 
-def _understood(answer: httpx.Response, took_s: float, asked_at: datetime) -> Probed:
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
+def _understood(answer: Answer, milliseconds: float) -> Probed:
+    body = answer.json
     if not isinstance(body, dict):
-        page = " ".join(answer.text[:80].split())
-        return Probed(reached=False, reason=f"this is no doorbell cluster: it answers {answer.status_code}, {page!r}")
-    milliseconds = took_s * 1000
-    if answer.status_code != httpx.codes.OK:
-        reason = f"{answer.status_code}: {body.get('detail', answer.reason_phrase)}"
+        page = f"this is no doorbell cluster: it answers {answer.status}, {answer.quote[:80]!r}"
+        return Probed(reached=False, reason=page)
+    if answer.status != httpx.codes.OK:
+        reason = f"{answer.status}: {body.get('detail', answer.reason)}"
         return Probed(reached=True, milliseconds=milliseconds, reason=reason)
-    device = str((body.get("device") or {}).get("name", ""))
-    offset_s = _offset_s(body.get("time"), asked_at.timestamp() + took_s / 2)
-    return Probed(reached=True, milliseconds=milliseconds, key_valid=True, device=device, offset_s=offset_s)
+    device = body.get("device")
+    name = str(device.get("name", "")) if isinstance(device, dict) else ""
+    offset_s = _offset_s(body.get("time"), answer)
+    return Probed(reached=True, milliseconds=milliseconds, key_valid=True, device=name, offset_s=offset_s)
 
 
-def _offset_s(cluster_time: object, middle_s: float) -> float | None:
+def _offset_s(cluster_time: object, answer: Answer) -> float | None:
+    ago_s = boot_s() - (answer.sent_s + answer.heard_s) / 2
     try:
-        return datetime.fromisoformat(str(cluster_time)).timestamp() - middle_s
-    except ValueError:
+        return datetime.fromisoformat(str(cluster_time)).timestamp() - (time.time() - ago_s)
+    except (ValueError, OverflowError):
         return None

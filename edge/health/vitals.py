@@ -75,7 +75,8 @@ class Vitals:
 
     def counts(self) -> Counts:
         """What only grows."""
-        damage = {"damaged": float(self.spool.damaged), "torn": float(self.spool.torn)}
+        spool = self.spool
+        damage = {"damaged": spool.damaged, "torn": spool.torn, "unreadable": spool.unreadable}
         suppressed: Counter[str] = Counter()
         for (_, reason), count in self.firings.suppressed.items():
             suppressed[reason] += count
@@ -83,8 +84,8 @@ class Vitals:
         return {
             "edge_triggers": ("Triggers that fired.", "trigger", _floats(self.firings.fired)),
             "edge_triggers_suppressed": ("Triggers held back.", "reason", _floats(suppressed)),
-            "edge_frames_dropped": ("Frames that had to go.", "reason", _floats(self.spool.dropped)),
-            "edge_spool_damage": ("Files in the spool that were not whole.", "kind", damage),
+            "edge_frames_dropped": ("Frames that had to go.", "reason", _floats(spool.dropped.copy())),
+            "edge_spool_damage": ("Files in the spool that were not whole.", "kind", _floats(damage)),
             "edge_camera_restarts": ("Times a camera was opened again.", "camera", restarts),
         }
 

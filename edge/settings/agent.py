@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from edge.settings.cameras import CameraSettings, ReplaySettings
-from edge.settings.section import Port, Section, accepted_by
+from edge.settings.section import Port, Section, SomeSeconds, accepted_by
 from edge.settings.triggers import FeedbackSettings, MotionSettings, TriggerSettings
 from edge.upload.address import checked_url
 
@@ -29,9 +29,9 @@ class GatewaySettings(Section):
     certificate_file: Path | None = None
     certificate_key_file: Path | None = None
     bytes_per_second: Annotated[int, Field(ge=1000)] | None = None
-    timeout_s: PositiveFloat = 10.0
-    first_retry_s: PositiveFloat = 0.5
-    longest_retry_s: PositiveFloat = 60.0
+    timeout_s: SomeSeconds = 10.0
+    first_retry_s: SomeSeconds = 0.5
+    longest_retry_s: SomeSeconds = 60.0
 
     @model_validator(mode="after")
     def _has_both_halves(self) -> Self:

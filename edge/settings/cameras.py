@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from edge.settings.section import CameraId, Fraction, Seconds, Section
+from edge.settings.section import CameraId, Fraction, Seconds, Section, SomeSeconds
 
 
 class CropSettings(Section):
@@ -61,7 +61,7 @@ class RtspSettings(_LiveSettings):
     source: str | None = None
     url_file: Path | None = None
     transport: Literal["tcp", "udp"] = "tcp"
-    silence_s: PositiveFloat = 5.0
+    silence_s: SomeSeconds = 5.0
 
     @model_validator(mode="after")
     def _has_one_address(self) -> Self:

@@ -24,7 +24,8 @@ def read_settings(path: Path) -> EdgeSettings:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"cannot read {path}: {error}", "name a readable YAML file") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
+        # A date such as 2026-13-45 is a plain ValueError.
         raise SettingsInvalid(f"{path} is no YAML: {error}", "mend the line it names") from error
     try:
         return EdgeSettings.model_validate(content)

@@ -14,7 +14,7 @@ from edge.errors import Unusable
 class Section(BaseModel):
     """A part of the file; a key that is not known is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def accepted_by(check: Callable[[str], object]) -> AfterValidator:
@@ -34,6 +34,9 @@ def accepted_by(check: Callable[[str], object]) -> AfterValidator:
 CameraId = Annotated[str, accepted_by(checked_camera_id)]
 Pin = int | str
 """As gpiozero names it, such as 17 or BOARD11."""
-Seconds = Annotated[float, Field(ge=0)]
+_LONGEST_S = 366 * 86_400.0
+"""A year, and less than what the system can wait for."""
+Seconds = Annotated[float, Field(ge=0, le=_LONGEST_S)]
+SomeSeconds = Annotated[float, Field(gt=0, le=_LONGEST_S)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Port = Annotated[int, Field(ge=1024, le=65535)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
 
-from edge.settings.section import CameraId, Fraction, Pin, Port, Seconds, Section
+from edge.settings.section import CameraId, Fraction, Pin, Port, Seconds, Section, SomeSeconds
 
 
 class _TriggerSettings(Section):
@@ -61,7 +61,7 @@ class TimerSettings(_TriggerSettings):
     """Fires every so many seconds."""
 
     driver: Literal["timer"]
-    every_s: PositiveFloat
+    every_s: SomeSeconds
 
 
 class HttpSettings(_TriggerSettings):

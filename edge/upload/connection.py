@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Condition, Event, Thread
-from typing import Any
 
 import httpx
 
 from edge.errors import Problem, TryLater
 from edge.upload.addresses import Addresses, place
-from edge.upload.clock import boot_s
 from edge.upload.tls import tls_context, trusting_nobody
+from edge.upload.watch import Watch, cut_off
 
 Content = Callable[[], bytes | Iterable[bytes]]
 """Makes the body anew for each address that it is sent to."""
@@ -30,6 +29,8 @@ _CONNECT_S = 5.0
 _IDLE_CONNECTION_S = 300.0
 _QUOTED_BYTES = 200
 _END_S = 0.5
+_GRACE_S = 1.0
+"""A silent gateway ends by its timeout; this much later one that is forever about to answer."""
 _KEPT_ALIVE = [
     # A line that died while nothing was said is found dead before the next visitor, not by him.
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -100,7 +101,7 @@ class Connection:
         """End now: a request in flight, in whichever thread, fails with TryLater within a moment."""
         self.closing.set()
         for each in tuple(self._sockets):
-            _cut_off(each)
+            cut_off(each)
         with self._landed:
             # A file opened meanwhile could get the number of a socket that is closed under its reader.
             landed = self._landed.wait_for(lambda: not self._in_flight, _END_S)
@@ -129,16 +130,20 @@ class Connection:
 
     def _ask_again_if_stale(self, method: str, url: httpx.URL, headers: Mapping[str, str], content: Content) -> Answer:
         """A server may close a kept connection in the very moment it is used: that says nothing about the server."""
-        watch = _Watch(self._sockets, self.closing)
+        watch = self._watch()
         try:
             return self._ask_at(method, url, headers, content, watch)
         except TryLater as failure:
-            if not watch.reuses or not isinstance(failure.__cause__, httpx.NetworkError | httpx.RemoteProtocolError):
+            stale = watch.reuses and not watch.overdue
+            if not stale or not isinstance(failure.__cause__, httpx.NetworkError | httpx.RemoteProtocolError):
                 raise
-        return self._ask_at(method, url, headers, content, _Watch(self._sockets, self.closing))
+        return self._ask_at(method, url, headers, content, self._watch())
+
+    def _watch(self) -> Watch:
+        return Watch(self._sockets, self.closing, self._timeout_s + _GRACE_S)
 
     def _ask_at(
-        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: Content, watch: _Watch
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], content: Content, watch: Watch
     ) -> Answer:
         with self._landed:
             self._in_flight += 1
@@ -165,40 +170,11 @@ class Connection:
         first = self._addresses.first
         while not self.closing.wait(self._home_s) and not self._addresses.at_first:
             try:
-                answer = self._ask_at(
-                    "GET", _under(first, "/api/health"), {}, bytes, _Watch(self._sockets, self.closing)
-                )
+                answer = self._ask_at("GET", _under(first, "/api/health"), {}, bytes, self._watch())
             except TryLater:
                 continue
             if answer.status == httpx.codes.OK and isinstance(answer.json, dict):
                 self._addresses.use(first)
-
-
-class _Watch:
-    """Notes, for one request, when its bytes went and came, and which new socket is made for it."""
-
-    def __init__(self, sockets: set[socket.socket], closing: Event) -> None:
-        self.reuses = False
-        self._connects = False
-        self.sent_s = self.heard_s = boot_s()
-        self._sockets = sockets
-        self._closing = closing
-
-    def __call__(self, event: str, told: Mapping[str, Any]) -> None:
-        if event == "http11.send_request_headers.started":
-            self.sent_s = boot_s()
-            self.reuses = not self._connects
-        elif event == "connection.connect_tcp.started":
-            self._connects = True
-        elif event == "http11.receive_response_headers.complete":
-            self.heard_s = boot_s()
-        elif event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self._sockets.difference_update([each for each in self._sockets if each.fileno() < 0])
-            new = told["return_value"].get_extra_info("socket")
-            self._sockets.add(new)
-            if self._closing.is_set():
-                # It was not there yet when all others were cut off.
-                _cut_off(new)
 
 
 def problem(title: str, detail: str, status: int | None = None) -> Problem:
@@ -211,7 +187,7 @@ def _under(url: httpx.URL, path: str) -> httpx.URL:
     return url.copy_with(path=url.path.rstrip("/") + path, query=None)
 
 
-def _read(response: httpx.Response, watch: _Watch, timeout_s: float) -> Answer:
+def _read(response: httpx.Response, watch: Watch, timeout_s: float) -> Answer:
     """Read no more, and no longer, than an answer of ours can take: a stranger's page may have no end."""
     body = bytearray()
     until_s = time.monotonic() + timeout_s
@@ -233,11 +209,3 @@ def _explained(url: httpx.URL, error: httpx.RequestError) -> Problem:
         return problem("the gateway accepts no certificate of ours", f"{told} ; see gateway.certificate_file")
     lost = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return problem("no answer" if lost else UNANSWERED, told)
-
-
-def _cut_off(each: socket.socket) -> None:
-    try:
-        # Past ssl.SSLSocket.shutdown, which would take the session from under a thread that reads.
-        socket.socket.shutdown(each, socket.SHUT_RDWR)
-    except OSError:
-        return

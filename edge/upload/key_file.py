@@ -73,6 +73,8 @@ def new_key_file(file: Path, *, replace: bool = False) -> Iterator[NewKeyFile]:
     """Make sure that a key can be kept before anybody gives one away. Raises KeyUnusable."""
     if file.exists() and not replace:
         raise _exists(file)
+    if file.is_dir():
+        raise KeyUnusable(f"{file} is a folder", "name a file in it")
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

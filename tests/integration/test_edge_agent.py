@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -128,6 +129,14 @@ class Box:
     def start(self) -> subprocess.Popen[str]:
         return started("run", "--config", str(self._config), "--json")
 
+    def is_locked_by(self, process: subprocess.Popen[str]) -> bool:
+        assert process.poll() is None
+        held = []
+        for each in Path(f"/proc/{process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                held.append(each.readlink())
+        return self.spool / ".lock" in held
+
     def waiting(self) -> set[str]:
         return {file.name[13:-6] for file in self.spool.glob("*.frame")}
 
@@ -174,6 +183,29 @@ def test_every_frame_announced_as_taken_arrives_whole_whatever_is_killed(
         assert server.frames[frame_id] == sha256((images / label).read_bytes()).hexdigest()
     assert server.conflicts == []
     assert box.waiting() == set()
+
+
+def test_a_box_killed_while_it_starts_on_a_full_spool_loses_nothing(
+    tmp_path: Path, images: Path, gateway: Gateways
+) -> None:
+    server, chance = gateway(seed=5), random.Random(5)
+    box = Box(tmp_path, images, server.url)
+    announced = killed_after(box.start(), 20, 0.0)
+    for _ in range(8):
+        process = box.start()
+        # From when it locks the spool it reads what waits, cuts off what is torn, and sends.
+        while not box.is_locked_by(process):
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.05))
+        process.kill()
+        announced |= taken(process.communicate()[1].splitlines(keepends=True))
+    last = box.start()
+    announced |= taken(last.communicate()[1].splitlines(keepends=True))
+
+    assert last.returncode == 0
+    assert announced.keys() <= server.frames.keys()
+    assert box.waiting() == set()
+    assert not list(box.spool.glob("damaged/*"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

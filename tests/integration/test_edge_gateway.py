@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,7 @@ from edge.camera import Frame
 from edge.errors import EnrolmentFailed, KeyUnusable, TryLater
 from edge.listener import Listener
 from edge.spool.queue import Spool
+from edge.upload import connection
 from edge.upload.addresses import Addresses
 from edge.upload.backoff import Backoff
 from edge.upload.clock import ClusterClock, boot_clock
@@ -176,6 +179,35 @@ def test_a_connection_closed_while_nobody_spoke_costs_no_try(tmp_path: Path, clu
 
     assert len(server.events) == 4
     assert len(server.headers) == 5
+
+
+@pytest.mark.parametrize("beginning", ["X-Slow: ", "Content-Length: 1000\r\n\r\n"])
+def test_a_gateway_that_is_forever_about_to_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, beginning: str
+) -> None:
+    monkeypatch.setattr(connection, "_GRACE_S", 0.1)
+
+    def drip(server: socket.socket) -> None:
+        with server.accept()[0] as line, suppress(OSError):
+            line.recv(1000)
+            line.sendall(f"HTTP/1.1 200 OK\r\n{beginning}".encode())
+            for _ in range(100):
+                line.sendall(b"1")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dripping = Thread(target=drip, args=(server,))
+        dripping.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with closing(Connection(Addresses([url]), timeout_s=0.3)) as line:
+            asked_s = time.monotonic()
+            with pytest.raises(TryLater):
+                line.ask("GET", "/", {})
+            took_s = time.monotonic() - asked_s
+        dripping.join()
+
+    # It drips for five seconds.
+    assert took_s < 3
 
 
 def test_the_fallback_takes_over_and_the_first_address_takes_back(tmp_path: Path, cluster: Servers) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from edge.agent import Agent
-from edge.camera import Frame
+from edge.camera import Frame, Picture
 from edge.drivers.replay import Replay
 from edge.errors import TriggerUnusable
 from edge.listener import Event, Listener
@@ -162,3 +162,58 @@ def test_a_listener_that_fails_ends_the_agent_with_its_error(replay: Replay, spo
 
 def test_a_camera_that_is_not_at_work_is_not_stuck(replay: Replay, spool: Spool) -> None:
     assert agent_before(event_for, replay, spool, Heard()).stuck_s() == 0.0
+
+
+def test_a_camera_thread_that_dies_ends_the_agent_with_its_error(spool: Spool) -> None:
+    class Lens:
+        def capture(self, triggered_s: float) -> Picture:
+            return Picture(b"image", "image/jpeg")
+
+    class Broken(Heard):
+        def taken(self, frame: Frame, milliseconds: float) -> None:
+            raise RuntimeError("the lights are off")
+
+    class Endless:
+        """A trigger that ends only when it is told to."""
+
+        def firings(self, stop: Flag) -> Iterator[Firing]:
+            yield Firing("manual")
+            stop.wait(20)
+            assert stop.is_set()
+
+        def close(self) -> None: ...
+
+    connection = Connection(Addresses(("http://127.0.0.1:1",)), transport=httpx.MockTransport(event_for))
+    heard = Broken()
+    uploader = Uploader(Gateway(connection, lambda: "key"), spool, heard)
+
+    with pytest.raises(RuntimeError, match="the lights are off"):
+        Agent({"door": Lens()}, Endless(), uploader, heard).run()
+
+
+def test_a_stop_cuts_off_a_frame_that_is_on_its_way_for_long(
+    replay: Replay, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.agent._LAST_ANSWER_S", 0.05)
+    sending, closed = Flag(), []
+
+    class Slow(Uploader):
+        def close(self) -> None:
+            closed.append(True)
+            super().close()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            sending.set()
+            connection.closing.wait(20)
+        return event_for(request)
+
+    connection = Connection(Addresses(("http://127.0.0.1:1",)), transport=httpx.MockTransport(answer))
+    agent = Agent({"door": replay}, replay, Slow(Gateway(connection, lambda: "key"), spool, Heard()), Heard())
+    running = Thread(target=agent.run)
+    running.start()
+    sending.wait()
+    agent.stop()
+    running.join()
+
+    assert closed == [True]

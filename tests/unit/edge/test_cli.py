@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 
 from edge.cli import main
 
@@ -29,7 +30,9 @@ def ended(arguments: list[str]) -> object:
         ["check", "--config", "/nowhere/edge.yaml"],
         ["enroll", "--gateway", "http://127.0.0.1:1", "--code", "none", "--key-file", "/nowhere/key"],
         ["unit", "--config", "edge.yaml"],
+        ["enroll", "--gateway", "http://127.0.0.1:1", "--code", "C", "--key-file", "/tmp", "--replace"],
         ["bench", "--spool", "/nowhere"],
+        ["bench", "--spool", "/proc"],
         ["bench", "--seconds", "0"],
         ["spool", "list"],
         ["spool", "list", "--spool", "/nowhere/spool"],
@@ -58,3 +61,25 @@ def test_a_replay_without_a_key_says_where_to_put_one(
 
     assert ended(["replay", str(tmp_path), "--gateway", "http://127.0.0.1:1", "--camera", "door"]) == 2
     assert "set DOORBELL_EDGE_KEY" in capsys.readouterr().err
+
+
+def test_a_warning_is_no_part_of_what_a_command_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["enroll", "--gateway", "http://192.0.2.1:0", "--code", "C", "--key-file", str(tmp_path)]) == 2
+
+    main_out = capsys.readouterr().out
+    structlog.get_logger().warning("spool.torn")
+    out, err = capsys.readouterr()
+    assert (main_out, out) == ("", "")
+    assert "spool.torn" in err
+
+
+def test_an_interrupt_ends_a_command_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edge.health.unit.unit", interrupted)
+
+    assert ended(["unit"]) == 130
+    assert "Traceback" not in capsys.readouterr().err

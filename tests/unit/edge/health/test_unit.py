@@ -33,6 +33,16 @@ def test_a_path_that_a_unit_would_misread_is_refused(path: str) -> None:
         unit(Path(path))
 
 
+def test_the_agent_runs_where_lgpio_may_make_its_pipe_and_the_chime_may_make_a_sound() -> None:
+    lines = unit(Path("/etc/doorbell-edge/edge.yaml")).splitlines()
+
+    assert "RuntimeDirectory=doorbell-edge" in lines
+    assert "WorkingDirectory=%t/doorbell-edge" in lines
+    assert "DeviceAllow=char-alsa rw" in lines
+    (groups,) = [line.partition("=")[2].split() for line in lines if line.startswith("SupplementaryGroups=")]
+    assert set(groups) == {"video", "gpio", "audio"}
+
+
 def test_systemd_accepts_the_unit_and_calls_it_well_confined(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         missing("systemd-analyze is not installed; on Debian: apt-get install systemd")

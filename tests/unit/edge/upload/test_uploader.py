@@ -240,6 +240,18 @@ def test_a_new_frame_ends_the_pause_of_a_dead_network(tmp_path: Path, at: FrameM
     assert door.sent[tries:] == door.answered == ["0", "1"]
 
 
+def test_a_stream_of_new_frames_does_not_hammer_a_dead_network(tmp_path: Path, at: FrameMaker) -> None:
+    door = Door(tmp_path, [httpx.ConnectError("no route")] * 100, chance=lambda: 0.9)
+
+    for number in range(50):
+        door.take(at(str(number)))
+        door.drain(for_s=0.1)
+
+    # 50 frames in 12.5 seconds, and the first pause of this backoff is a second long.
+    assert door.now_s == 1000.0 + 50 * door.step_s
+    assert 10 <= len(door.sent) <= 14
+
+
 def test_a_dead_network_changes_no_order(tmp_path: Path, at: FrameMaker) -> None:
     door = Door(tmp_path, [httpx.ConnectError("no route")] * 50)
     door.take(at("0"), at("1"), at("2", "gate"))
