@@ -13,6 +13,7 @@ from threading import Thread
 from types import FrameType
 from typing import Annotated, Any
 
+import rich.console
 import typer
 
 from edge.agent import Agent
@@ -20,7 +21,7 @@ from edge.camera import checked_camera_id
 from edge.drivers.replay import Replay
 from edge.errors import Unusable
 from edge.health.watchdog import watched
-from edge.process import log_to_stderr, room_for_lgpio
+from edge.log import log_to_stderr
 from edge.report import LoggedOutcomes, PrintedOutcomes
 from edge.settings import read_key, read_settings
 from edge.spool.cli import spool_app
@@ -58,7 +59,6 @@ def run(config: Config, as_json: AsJson = False) -> int:
     log_to_stderr(as_json, logging.INFO)
     settings = read_settings(config)
     with (
-        room_for_lgpio(),
         agent_of(settings, LoggedOutcomes()) as agent,
         _stopped_by_signals(agent),
         watched(agent.stuck_s),
@@ -74,8 +74,7 @@ def check(config: Config, as_json: AsJson = False) -> int:
 
     log_to_stderr(as_json, logging.CRITICAL)
     settings = read_settings(config)
-    with room_for_lgpio():
-        return printed(findings_of(settings), as_json=as_json)
+    return printed(findings_of(settings), as_json=as_json)
 
 
 @app.command()
@@ -121,7 +120,8 @@ def bench(
     from edge.bench.agent import measured, printed_bench
 
     log_to_stderr(as_json, logging.CRITICAL)
-    return printed_bench(measured(spool, seconds), as_json=as_json)
+    progress = rich.console.Console(stderr=True, quiet=not sys.stderr.isatty()).print
+    return printed_bench(measured(spool, seconds, progress), as_json=as_json)
 
 
 @app.command()

@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.exit(_run(arguments))
     except ModuleNotFoundError as error:
-        sys.exit(_complaint(f"the Python module '{error.name}' is missing; run 'make install' or pip install 'doorbell-cluster[cluster]'"))
+        way_out = "run 'make install' or pip install 'doorbell-cluster[cluster]'"
+        sys.exit(_complaint(f"the Python module '{error.name}' is missing; {way_out}"))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -32,14 +32,17 @@ _START_S = 30.0
 _CAMERA = "bench"
 
 
-def measured(folder: Path | None, seconds: float) -> dict[str, Any]:
-    """Return all figures. `folder` decides which disk is measured. Raises Unusable."""
+def measured(folder: Path | None, seconds: float, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Return all figures; `tell` hears what is going on. `folder` decides which disk is measured. Raises Unusable."""
     if folder is not None and not folder.is_dir():
         raise SettingsInvalid(f"{folder} is no folder", "name one on the disk to measure")
     try:
         with tempfile.TemporaryDirectory(prefix="doorbell-bench-", dir=folder) as temporary:
             place = Path(temporary)
-            figures = {**disk(place, seconds), **latency(place, seconds), **idle(place, seconds)}
+            figures: dict[str, Any] = {}
+            for part in (disk, latency, idle):
+                tell(f"measuring {part.__name__}, about {seconds:.0f} s …")
+                figures |= part(place, seconds)
     except OSError as error:
         where = folder or tempfile.gettempdir()
         raise BenchFailed(f"cannot measure in {where}: {error}", "name a writable folder with room left") from error

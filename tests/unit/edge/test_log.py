@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from pathlib import Path
 
 import pytest
 import structlog
 
-from edge.process import log_to_stderr, room_for_lgpio
+from edge.log import log_to_stderr
 
 
 def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,27 +31,6 @@ def test_what_went_wrong_is_in_the_line_that_tells_it(capsys: pytest.CaptureFixt
 
     (line,) = capsys.readouterr().err.splitlines()
     assert "KeyError: 'the sensor'" in json.loads(line)["exception"]
-
-
-def test_lgpio_has_a_folder_for_its_pipe_wherever_the_agent_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LG_WD", raising=False)
-    monkeypatch.chdir("/proc")
-
-    with room_for_lgpio():
-        folder = Path(os.environ["LG_WD"])
-        assert os.access(folder, os.W_OK)
-    assert not folder.exists()
-    assert "LG_WD" not in os.environ
-
-
-def test_a_folder_that_can_be_written_to_stays_the_working_directory(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("LG_WD", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    with room_for_lgpio():
-        assert "LG_WD" not in os.environ
 
 
 def test_all_loggers_share_one_stream_and_so_one_lock() -> None:
