@@ -13,7 +13,6 @@ from threading import Thread
 from types import FrameType
 from typing import Annotated, Any
 
-import rich.console
 import typer
 
 from edge.agent import Agent
@@ -117,10 +116,12 @@ def bench(
     seconds: Annotated[float, typer.Option(min=1, max=600, help="How long each part takes, about.")] = 10.0,
 ) -> int:
     """Measure this box: trigger to first byte sent, frames onto the disk, memory, idle processor time."""
+    from rich.console import Console
+
     from edge.bench.agent import measured, printed_bench
 
     log_to_stderr(as_json, logging.CRITICAL)
-    progress = rich.console.Console(stderr=True, quiet=not sys.stderr.isatty()).print
+    progress = Console(stderr=True, quiet=not sys.stderr.isatty()).print
     return printed_bench(measured(spool, seconds, progress), as_json=as_json)
 
 
