@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing
+from functools import cache
+from typing import TYPE_CHECKING
 
 from edge.camera import Camera
 from edge.drivers.replay import Replay
@@ -21,6 +23,9 @@ from edge.settings.triggers import (
 )
 from edge.trigger import Trigger
 
+if TYPE_CHECKING:
+    from edge.pictures.faces import FaceHint
+
 PinSettings = ButtonSettings | MotionSensorSettings | LedSettings | RelaySettings
 
 
@@ -29,9 +34,16 @@ def camera_of(told: CameraSettings) -> Camera:
     if isinstance(told, ReplaySettings):
         return Replay(told.folder, told.interval_s, camera_id=told.id)
     from edge.drivers.cameras import live_camera
+
+    return live_camera(told, _face_hint())
+
+
+@cache
+def _face_hint() -> FaceHint:
+    # One network for all cameras: it is 5 to 9 MB.
     from edge.pictures.faces import FaceHint
 
-    return live_camera(told, FaceHint())
+    return FaceHint()
 
 
 def trigger_of(told: TriggerSettings, cameras: Sequence[str], live: Mapping[str, LiveCamera]) -> Trigger:

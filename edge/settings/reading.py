@@ -53,6 +53,10 @@ def _explained(path: Path, errors: list[ErrorDetails]) -> SettingsInvalid:
     first = min(errors, key=lambda error: error["type"] != "extra_forbidden")
     place = ".".join(str(step) for step in first["loc"])
     others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    if first["type"] == "union_tag_invalid":
+        return _unknown_driver(f"{path}: {place}.driver", first["ctx"])
+    if first["type"] == "union_tag_not_found":
+        return SettingsInvalid(f"{path}: {place} has no driver{others}", "say which: driver: …")
     if first["type"] != "extra_forbidden":
         told = first["msg"].removeprefix("Value error, ")
         return SettingsInvalid(f"{path}: {place or 'the file'}: {told}{others}", "mend it in the file")
@@ -60,6 +64,13 @@ def _explained(path: Path, errors: list[ErrorDetails]) -> SettingsInvalid:
     near = difflib.get_close_matches(str(first["loc"][-1]), names, n=1, cutoff=0.5)
     way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}"
     return SettingsInvalid(f"{path}: {place} is no known key{others}", way_out)
+
+
+def _unknown_driver(place: str, told: dict[str, Any]) -> SettingsInvalid:
+    known = [name.strip(" '") for name in str(told["expected_tags"]).split(",")]
+    near = difflib.get_close_matches(str(told["tag"]), known, n=1, cutoff=0.5)
+    way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+    return SettingsInvalid(f"{place}: {told['tag']!r} is no driver", way_out)
 
 
 def _names(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
