@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from edge.health.vitals import Vitals
 from edge.listener import Listener, Listeners
 from edge.pictures.live import LiveCamera
 from edge.settings import EdgeSettings, GatewaySettings, HealthSettings, SpoolSettings, read_key
-from edge.spool.key import SpoolKey, read_spool_key
-from edge.spool.queue import Spool, SpoolLimits
+from edge.spool.queue import Spool
+from edge.spool.told import key_of, limits_of
 from edge.upload.addresses import Addresses
 from edge.upload.backoff import Backoff
 from edge.upload.clock import ClusterClock, boot_clock
@@ -29,7 +30,7 @@ from edge.upload.connection import Connection
 from edge.upload.gateway import Gateway
 from edge.upload.heartbeat import Heartbeat
 from edge.upload.key_file import KeyFile
-from edge.upload.tls import tls_context
+from edge.upload.tls import tls_for
 from edge.upload.uploader import Uploader
 
 _REPLAY_BACKOFF = Backoff(first_s=0.1, longest_s=2.0, key_refused_s=float("inf"))
@@ -41,16 +42,14 @@ _LONGEST_REQUEST_S = 10.0
 class _Line:
     """What everybody who talks to the cluster shares."""
 
-    told: GatewaySettings
     addresses: Addresses
+    tls: ssl.SSLContext
+    timeout_s: float
     clock: ClusterClock
     key: KeyFile
 
     def connection(self) -> Connection:
-        tls = None
-        if self.addresses.encrypted:
-            tls = tls_context(self.told.ca_file, self.told.certificate_file, self.told.certificate_key_file)
-        return Connection(self.addresses, tls, timeout_s=self.told.timeout_s)
+        return Connection(self.addresses, self.tls, timeout_s=self.timeout_s)
 
 
 @contextmanager
@@ -100,23 +99,15 @@ def agent_of_replay(
 
 def spool_of(told: SpoolSettings) -> Spool:
     """Open the spool. Raises SpoolBusy, SpoolUnusable, KeyUnusable."""
-    limits = SpoolLimits(
-        max_bytes=told.max_bytes,
-        max_frames=told.max_frames,
-        max_set_aside=told.max_set_aside,
-        max_age_s=told.max_age_s,
-    )
-    return Spool(told.folder, limits, key=_spool_key(told))
-
-
-def _spool_key(told: SpoolSettings) -> SpoolKey | None:
-    return None if told.key_file is None else read_spool_key(told.key_file)
+    return Spool(told.folder, limits_of(told), key=key_of(told))
 
 
 def _line(told: GatewaySettings) -> _Line:
     # A box without a key is not set up; a key that is lost later is waited for.
     read_key(told.key_file)
-    return _Line(told, Addresses((told.url, *told.fallbacks)), ClusterClock(), KeyFile(told.key_file))
+    addresses = Addresses((told.url, *told.fallbacks))
+    tls = tls_for(addresses, told.ca_file, told.certificate_file, told.certificate_key_file)
+    return _Line(addresses, tls, told.timeout_s, ClusterClock(), KeyFile(told.key_file))
 
 
 def _firings(settings: EdgeSettings, cameras: Mapping[str, Camera], live: Mapping[str, LiveCamera]) -> Firings:

@@ -14,7 +14,7 @@ from edge.settings import GatewaySettings, read_key
 from edge.upload.addresses import Addresses, place
 from edge.upload.clock import boot_s
 from edge.upload.connection import Answer, Connection
-from edge.upload.tls import tls_context
+from edge.upload.tls import tls_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,7 @@ def probe(told: GatewaySettings, url: str, transport: httpx.BaseTransport | None
     except KeyUnusable:
         key = "none"
     addresses = Addresses((url,))
-    tls = None
-    if addresses.encrypted:
-        tls = tls_context(told.ca_file, told.certificate_file, told.certificate_key_file)
+    tls = tls_for(addresses, told.ca_file, told.certificate_file, told.certificate_key_file)
     asked_s = time.monotonic()
     with closing(Connection(addresses, tls, timeout_s=told.timeout_s, transport=transport)) as connection:
         try:

@@ -15,9 +15,10 @@ import typer
 from edge.errors import Damaged, SettingsInvalid, SpoolUnusable
 from edge.settings import SpoolSettings, read_settings
 from edge.spool.frame_file import decode, read_header
-from edge.spool.key import SpoolKey, make_spool_key, read_spool_key
-from edge.spool.queue import DAMAGED, REFUSED, Spool, SpoolLimits, entries_in
+from edge.spool.key import SpoolKey, make_spool_key
+from edge.spool.queue import DAMAGED, REFUSED, Spool, entries_in
 from edge.spool.set_aside import listed, remove_set_aside
+from edge.spool.told import key_of, limits_of
 
 spool_app = typer.Typer(help="Look at the frames on disk; safe while an agent runs, but for retry.")
 
@@ -61,10 +62,8 @@ def spool_retry(spool: SpoolFolder = None, config: Config = None, key_file: KeyF
     told = _told(spool, config)
     # What root writes here, the agent could not read.
     _check_user(told.folder, {told.folder.stat().st_uid})
-    file = key_file or told.key_file
-    key = None if file is None else read_spool_key(file)
-    limits = SpoolLimits(told.max_bytes, told.max_frames, told.max_set_aside, told.max_age_s)
-    with Spool(told.folder, limits, key=key) as queue:
+    key = key_of(told.model_copy(update={"key_file": key_file or told.key_file}))
+    with Spool(told.folder, limits_of(told), key=key) as queue:
         back = [queue_again(queue, each, key) for each in sorted((told.folder / REFUSED).glob("*.frame"))]
         dropped = queue.dropped.total()
     others = f", {dropped} others were dropped for them" if dropped else ""

@@ -14,7 +14,7 @@ import httpx
 
 from edge.errors import Problem, TryLater
 from edge.upload.addresses import Addresses, place
-from edge.upload.tls import tls_context, trusting_nobody
+from edge.upload.tls import tls_for
 from edge.upload.watch import Watch, cut_off
 
 Content = Callable[[], bytes | Iterable[bytes]]
@@ -81,7 +81,7 @@ class Connection:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """`tls` is made where it is missing and needed. Nothing is taken from the environment, proxies neither."""
-        tls = tls or (tls_context() if addresses.encrypted else trusting_nobody())
+        tls = tls or tls_for(addresses)
         self.closing = Event()
         self._addresses = addresses
         self._timeout_s = timeout_s

@@ -11,7 +11,7 @@ from edge.errors import EnrolmentFailed, TryLater
 from edge.upload.addresses import Addresses
 from edge.upload.connection import Answer, Connection
 from edge.upload.key_file import new_key_file
-from edge.upload.tls import tls_context
+from edge.upload.tls import tls_for
 
 _CREATED = 201
 _WAYS_OUT = {
@@ -63,7 +63,7 @@ def enrol_into(
     The file is made ready before the code is used up. Raises EnrolmentFailed, KeyUnusable, SettingsInvalid.
     """
     addresses = Addresses((url,))
-    tls = tls_context(ca_file, certificate_file, certificate_key_file) if addresses.encrypted else None
+    tls = tls_for(addresses, ca_file, certificate_file, certificate_key_file)
     with (
         new_key_file(file, replace=replace) as key_file,
         closing(Connection(addresses, tls, timeout_s=timeout_s)) as connection,

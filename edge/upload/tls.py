@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from edge.errors import SettingsInvalid
+from edge.upload.addresses import Addresses
 
 
 def tls_context(
@@ -22,6 +23,18 @@ def tls_context(
     if certificate_file is not None:
         _show(context, certificate_file, certificate_key_file or certificate_file)
     return context
+
+
+def tls_for(
+    addresses: Addresses,
+    ca_file: Path | None = None,
+    certificate_file: Path | None = None,
+    certificate_key_file: Path | None = None,
+) -> ssl.SSLContext:
+    """Return what connections to these addresses are made with. Raises SettingsInvalid as `tls_context` does."""
+    if addresses.encrypted:
+        return tls_context(ca_file, certificate_file, certificate_key_file)
+    return trusting_nobody()
 
 
 def trusting_nobody() -> ssl.SSLContext:
