@@ -60,17 +60,18 @@ def _explained(path: Path, errors: list[ErrorDetails]) -> SettingsInvalid:
     if first["type"] != "extra_forbidden":
         told = first["msg"].removeprefix("Value error, ")
         return SettingsInvalid(f"{path}: {place or 'the file'}: {told}{others}", "mend it in the file")
-    names = _names(EdgeSettings, first["loc"][:-1])
-    near = difflib.get_close_matches(str(first["loc"][-1]), names, n=1, cutoff=0.5)
-    way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}"
+    way_out = _nearest(str(first["loc"][-1]), _names(EdgeSettings, first["loc"][:-1]))
     return SettingsInvalid(f"{path}: {place} is no known key{others}", way_out)
 
 
 def _unknown_driver(place: str, told: dict[str, Any]) -> SettingsInvalid:
     known = [name.strip(" '") for name in str(told["expected_tags"]).split(",")]
-    near = difflib.get_close_matches(str(told["tag"]), known, n=1, cutoff=0.5)
-    way_out = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-    return SettingsInvalid(f"{place}: {told['tag']!r} is no driver", way_out)
+    return SettingsInvalid(f"{place}: {told['tag']!r} is no driver", _nearest(str(told["tag"]), known))
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
 
 
 def _names(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

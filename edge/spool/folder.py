@@ -14,7 +14,7 @@ import errno
 import re
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -74,7 +74,9 @@ def open_folder(folder: Path, key: SpoolKey | None, disk: Disk) -> Opened:
         if isinstance(error, OSError):
             raise unusable(folder, error) from error
         raise
-    numbers = [each.number for each in found] + [int(name[1]) for text in aside if (name := _FILE_NAME.fullmatch(text))]
+    numbers = [each.entry.number for each in found] + [
+        int(name[1]) for text in aside if (name := _FILE_NAME.fullmatch(text))
+    ]
     return Opened(lock, _entries(found, running_s), max(numbers, default=0), running_s, torn)
 
 
@@ -86,13 +88,9 @@ def unusable(folder: Path, error: OSError) -> SpoolUnusable:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    number: int
-    frame_id: str
-    camera_id: str
-    trigger: str
-    face: bool | None
-    path: Path
-    size: int
+    """A frame, and what else its header says; how long it has waited is not known before all are found."""
+
+    entry: Entry
     running_s: float | None
     key: str | None
     newer: bool
@@ -123,7 +121,7 @@ def _look(path: Path, name: re.Match[str], disk: Disk) -> _Found | None:
         header, size = NO_HEADER, 0
     # Interned, and the rest of the header let go: ten thousand of them are 15 MB.
     told = sys.intern(header.text("camera_id")), sys.intern(header.text("trigger")), header.face
-    return _Found(int(name[1]), name[2], *told, path, size, header.running_s, header.key, header.newer)
+    return _Found(Entry(int(name[1]), name[2], *told, path, size), header.running_s, header.key, header.newer)
 
 
 def _entries(found: list[_Found], running_s: float) -> list[Entry]:
@@ -131,9 +129,7 @@ def _entries(found: list[_Found], running_s: float) -> list[Entry]:
     for each in found:
         # A header that says nothing of it came after the one before it.
         taken_s = taken_s if each.running_s is None else each.running_s
-        told = each.camera_id, each.trigger, each.face
-        waited_s0 = max(0.0, running_s - taken_s)
-        entries.append(Entry(each.number, each.frame_id, *told, each.path, each.size, waited_s0=waited_s0))
+        entries.append(replace(each.entry, waited_s0=max(0.0, running_s - taken_s)))
     return entries
 
 

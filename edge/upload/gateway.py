@@ -29,8 +29,7 @@ class Gateway:
     """Delivers frames over one connection that is kept open.
 
     `read_key` is asked for every frame, so that a key repaired in its file works without a restart. What the
-    connection hears of the cluster's time, `cluster_clock` learns. `sent_s` is when the last frame began to be sent,
-    on the boot clock.
+    connection hears of the cluster's time, `cluster_clock` learns.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class Gateway:
         cluster_clock: ClusterClock | None = None,
         bytes_per_second: int | None = None,
     ) -> None:
-        self.sent_s: float | None = None
         self._connection = connection
         self._read_key = read_key
         self._clock = cluster_clock or ClusterClock()
@@ -66,7 +64,6 @@ class Gateway:
         """
         headers = self._headers(frame)
         answer = self._connection.ask("POST", "/api/v1/frames", headers, lambda: self._content(frame.image))
-        self.sent_s = answer.sent_s
         if answer.status != _OK:
             raise _failure(answer)
         event = _event(answer, frame.frame_id)

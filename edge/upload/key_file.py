@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.errors import KeyUnusable
 from edge.settings.reading import read_key
+from edge.spool.disk import DISK
 
 
 class KeyFile:
@@ -61,7 +62,7 @@ class NewKeyFile:
             else:
                 # Unlike a rename, a link never takes the place of a file that has appeared meanwhile.
                 self._file.hardlink_to(self._temporary)
-            _fsync_folder(self._file.parent)
+            DISK.fsync_folder(self._file.parent)
         except FileExistsError as error:
             raise _exists(self._file) from error
         except OSError as error:
@@ -86,14 +87,6 @@ def new_key_file(file: Path, *, replace: bool = False) -> Iterator[NewKeyFile]:
         os.close(descriptor)
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _exists(file: Path) -> KeyUnusable:
