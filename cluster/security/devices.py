@@ -96,8 +96,8 @@ class Device:
             "id": self.id,
             "name": self.name,
             "state": self.state(now).value,
-            "enrolled_at": _text(self.enrolled_at),
-            "last_seen": None if self.last_seen is None else _text(self.last_seen),
+            "enrolled_at": with_milliseconds(self.enrolled_at),
+            "last_seen": None if self.last_seen is None else with_milliseconds(self.last_seen),
             "clock_offset_seconds": self.clock_offset_seconds,
         } | {name: self.report.get(name) for name in said}
 
@@ -212,5 +212,6 @@ def _device(row: Any) -> Device:
     )
 
 
-def _text(moment: datetime) -> str:
+def with_milliseconds(moment: datetime) -> str:
+    """A moment of UTC as JSON has it."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from cluster.security.api_keys import ApiKey, Scope
-from cluster.security.devices import Heartbeat
+from cluster.security.devices import Heartbeat, with_milliseconds
 from serve_apps.api.auth import needs
 from serve_apps.api.bodies import json_body, json_schema
 from serve_apps.api.device_schemas import CodeIn, DevicesOut, EnrolledOut, HeartbeatIn, HeartbeatOut
@@ -81,8 +81,4 @@ async def list_devices(request: Request) -> DevicesOut:
 
 
 def _presence(key: ApiKey, now: datetime) -> Response:
-    return JSONResponse({"time": _with_milliseconds(now), "device": {"id": key.id, "name": key.name}})
-
-
-def _with_milliseconds(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return JSONResponse({"time": with_milliseconds(now), "device": {"id": key.id, "name": key.name}})
