@@ -19,6 +19,7 @@ from cluster.launcher import temp_folder
 from cluster.security.devices import DeviceStore, Heartbeat
 from samples.frames import PHOTOS
 from serve_apps.database import connect
+from tests.conftest import eventually
 
 
 def post(api: httpx.Client, image: bytes, frame_id: str | None = None, camera: str = "front") -> httpx.Response:
@@ -28,15 +29,6 @@ def post(api: httpx.Client, image: bytes, frame_id: str | None = None, camera: s
 
 def names(answer: httpx.Response) -> list[str]:
     return [face["person"]["name"] for face in answer.json()["faces"] if face["person"]]
-
-
-def eventually(condition, seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def test_a_person_enrolled_is_recognized_by_every_replica_at_once_and_a_removed_one_by_none(cluster, frames):

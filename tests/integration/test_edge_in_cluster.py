@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,9 @@ import httpx
 import pytest
 
 from samples.frames import PHOTOS
-from tests.conftest import free_ports
+from tests.conftest import eventually, free_ports
 
 ROOT = Path(__file__).parents[2]
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    ends = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < ends:
-        time.sleep(0.1)
-    return found
 
 
 def edge(*arguments: object) -> subprocess.CompletedProcess[str]:
