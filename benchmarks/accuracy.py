@@ -99,7 +99,7 @@ RULES = {
     "accuracy": "each fold answered with the threshold that is best on the other folds; the interval is Wilson's and "
     "takes the pairs as independent, which pairs that share a picture or a person are not",
     "threshold": "the best on all pairs, in the middle of the widest gap; accuracy is not measured with it",
-    "as_shipped": "the threshold in use: DOORBELL_MATCH_THRESHOLD, and face_recognition's tolerance",
+    "as_shipped": "the threshold of the release that is packed where there is none, and face_recognition's tolerance",
     "failures_to_detect": "pictures without a face found: each of their pairs is an error in accuracy, and accepted by "
     "no threshold in the curve; detected_only leaves these pairs out, detected_by_both those of either side",
     "several_faces": "the largest face counts, unless it stands far from the middle (area - 2 x squared distance)",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.sides import enrolled
-from serve_apps.app import build_engine, match_rules
-from serve_apps.recognition.match import Candidates
+from serve_apps.recognition.match import Candidates, MatchRules
 from serve_apps.recognition.recognizer import Recognizer
+from serve_apps.recognition.registered import build_engine
 from serve_apps.settings import Settings
 
 
@@ -23,6 +23,9 @@ class Unchanging:
 
 
 def bare_recognizer(settings: Settings) -> Recognizer:
-    """Warm, as a replica builds it. Raises WeightsError, PhotoRefused."""
+    """Warm, with the packaged weights and the rules that they are packed with.
+
+    Raises WeightsError, ProbeFailed, PhotoRefused.
+    """
     engine = build_engine(settings)
-    return Recognizer(engine, Unchanging(enrolled(engine)), match_rules(settings), "bare")
+    return Recognizer(engine, Unchanging(enrolled(engine)), MatchRules(), "bare")

@@ -17,12 +17,14 @@ from typing import Any
 
 import httpx
 import psutil
-import yaml
 
+from cluster.deployment.colours import State
+from cluster.deployment.kept import kept, state_file
+from cluster.deployment.serve_config import generate
+from cluster.deployment.shipped import on_one_machine, shipped
 from cluster.preflight import CannotStart, Ports, check_memory, check_ports, free_port, sole_owner
 from cluster.supervisor import PASSED_ON, end_descendants, end_stale
 
-CONFIG = Path(__file__).parent.parent / "serve_apps" / "serve.yaml"
 START_SECONDS = 180.0
 HEADER_SECONDS = 15
 """How long a sender may take for its headers: HAProxy waits an hour unless told otherwise."""
@@ -34,15 +36,10 @@ OBJECT_STORE_BYTES = 100 * 1024**2
 """Frames travel inside requests, so Ray's object store holds next to nothing."""
 
 
-def serve_config(ports: Ports) -> dict[str, Any]:
-    """The Serve config file with this machine's port and, so that no replica waits for a core, its cores."""
-    config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
-    config["http_options"]["port"] = ports.http
-    for application in config["applications"]:
-        for deployment in application.get("deployments", []):
-            if scaling := deployment.get("autoscaling_config"):
-                scaling["max_replicas"] = max(scaling["min_replicas"], _cores())
-    return config
+def serve_config(ports: Ports, state: State | None = None) -> dict[str, Any]:
+    """The shipped config with this machine's port and cores, and the releases and weights of a kept state."""
+    config = on_one_machine(shipped(), ports.http, _cores())
+    return generate(config, state.at_rest()) if state else config
 
 
 def _cores() -> int:
@@ -51,8 +48,9 @@ def _cores() -> int:
 
 @contextmanager
 def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Iterator[str]:
-    """The application's address while it runs, on loopback only. Raises CannotStart."""
+    """The application's address while it runs, on loopback only. Raises CannotStart, KeptStateDamaged."""
     check_memory()
+    config = serve_config(ports, kept(state_file(data)))
     with ExitStack() as stack:
         stack.enter_context(sole_owner(data))
         check_ports(ports)
@@ -64,7 +62,7 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Itera
         say("starting Ray …")
         stack.enter_context(_ray(temp / "r", ports))
         say("deploying gateway, recognizer and courier …")
-        _deploy(ports)
+        _deploy(ports, config)
         url = f"http://127.0.0.1:{ports.http}"
         _wait_ready(url)
         yield url
@@ -163,7 +161,7 @@ def _ray(temp: Path, ports: Ports) -> Iterator[None]:
     try:
         ray.init(
             address="local",
-            num_cpus=max(2, _cores()),
+            num_cpus=max(2, _cores()) + 2,  # room for a second colour beside one that has every core
             num_gpus=0,
             object_store_memory=OBJECT_STORE_BYTES,
             include_dashboard=True,
@@ -184,13 +182,13 @@ def _ray(temp: Path, ports: Ports) -> Iterator[None]:
         ray.shutdown()
 
 
-def _deploy(ports: Ports) -> None:
+def _deploy(ports: Ports, config: dict[str, Any]) -> None:
     """Hand the config to Serve the way `serve deploy` does, and wait until every application runs."""
     from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
     client = ServeSubmissionClient(f"http://127.0.0.1:{ports.dashboard}")
     try:
-        client.deploy_applications(serve_config(ports))
+        client.deploy_applications(config)
     except (RuntimeError, ConnectionError) as error:
         raise CannotStart(f"Serve did not start: {_last_error(str(error).splitlines())}") from error
     deadline = time.monotonic() + START_SECONDS

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 from ray.serve import Application
 
+from cluster.releases.manifest import NAME
 from cluster.security.api_keys import KeyCheck, KeyStore
 from cluster.security.device_codes import DeviceCodes
 from cluster.security.devices import DeviceStore
@@ -25,7 +26,7 @@ from serve_apps.gallery.crops import crops_at
 from serve_apps.gallery.store import Gallery
 from serve_apps.notifications.deployments import CourierReplica
 from serve_apps.recognition.deployments import RecognizerReplica
-from serve_apps.recognition.match import MatchRules
+from serve_apps.recognition.registered import DEFAULT_RELEASE
 from serve_apps.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -34,18 +35,19 @@ if TYPE_CHECKING:
 
     from serve_apps.notifications.courier import Courier
     from serve_apps.pipeline import Pipeline
-    from serve_apps.recognition.engine import Engine
     from serve_apps.recognition.recognizer import Recognizer
-
-SPACE = "dlib-resnet-v1"
 
 
 class RecognizerArgs(BaseModel):
-    """`args` in the Serve config: another release is another replica."""
+    """`args` in the Serve config: another release is another replica.
+
+    With `digest` (of the release's manifest) it is this one and no other of its name.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    release: str = Field("yunet-dlib-1", pattern=r"^[\w.-]{1,64}$")
+    release: str = Field(DEFAULT_RELEASE, pattern=NAME)
+    digest: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
 
 
 def gateway(_: dict[str, str]) -> Application:
@@ -55,8 +57,7 @@ def gateway(_: dict[str, str]) -> Application:
 
 def recognizer(args: dict[str, str]) -> Application:
     """Blue or green. Raises ValidationError for arguments other than RecognizerArgs."""
-    release = RecognizerArgs.model_validate(args).release
-    return _application(RecognizerReplica, partial(build_recognizer, release))
+    return _application(RecognizerReplica, partial(build_recognizer, RecognizerArgs.model_validate(args)))
 
 
 def courier(_: dict[str, str]) -> Application:
@@ -81,42 +82,24 @@ def build_gallery(settings: Settings) -> Gallery:
     return Gallery(connect(settings.database_url), keyring, crops_at(settings.crops_url))
 
 
-def build_engine(settings: Settings) -> Engine:
-    """The engine that the settings name, warm."""
-    from serve_apps.recognition.detect import DetectorLimits
-    from serve_apps.recognition.engine import YunetDlib, warm_up
-
-    engine: Engine
-    if settings.engine == "face_recognition":
-        from serve_apps.recognition.reference import FaceRecognition
-
-        engine = FaceRecognition()
-    else:
-        limits = DetectorLimits(long_side=settings.detect_long_side)
-        engine = YunetDlib(settings.weights_folder, limits, settings.provider)
-    warm_up(engine)
-    return engine
-
-
-def match_rules(settings: Settings) -> MatchRules:
-    """The rules of the settings."""
-    return MatchRules(settings.match_threshold, settings.match_margin)
-
-
-def build_recognizer(release: str) -> Recognizer:
-    """Engine and gallery of one replica."""
+def build_recognizer(args: RecognizerArgs) -> Recognizer:
+    """Engine, rules and gallery of one replica, as its release says; warm."""
     from serve_apps.gallery.archive import Archive
     from serve_apps.gallery.index import GalleryIndex
     from serve_apps.gallery.keeper import Keeper
+    from serve_apps.gallery.reembed import Reembedding
     from serve_apps.recognition.recognizer import Recognizer
+    from serve_apps.recognition.registered import fetched_release, released_engine
+    from serve_apps.recognition.released import rules_of
 
     settings = load()
-    engine = build_engine(settings)
+    release = fetched_release(settings, args.release, args.digest)
+    engine = released_engine(settings, release)
     gallery = build_gallery(settings)
     archive = Archive(settings.index_folder, gallery, engine.space)
-    index = GalleryIndex(gallery, engine.space, archive)
+    index = GalleryIndex(gallery, engine.space, archive, Reembedding(gallery, engine).complete)
     Keeper(index, archive).start()
-    return Recognizer(engine, index, match_rules(settings), release)
+    return Recognizer(engine, index, rules_of(release), release.manifest.name)
 
 
 def build_gateway(recognizers: Recognizers) -> FastAPI:
@@ -124,12 +107,14 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
     from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
     from serve_apps.api.application import application
     from serve_apps.api.parts import Parts
+    from serve_apps.events.failures import Failures
     from serve_apps.events.store import EventStore
     from serve_apps.gallery.enroll import EnrolLimits
 
     settings = load()
     engine = connect(settings.database_url)
     io = ThreadPoolExecutor(4, thread_name_prefix="io")
+    recognizers.tell_failures(Failures(engine, io.submit).note)
     limits = AdmissionLimits(settings.max_body_bytes, settings.max_pixels, settings.max_waiting, settings.body_seconds)
     return application(
         Parts(
@@ -141,10 +126,9 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
             codes=DeviceCodes(engine),
             guesses=Guesses(),
             examine=recognizers.examine,
+            trial=recognizers.try_out,
             not_ready=recognizers.missing,
             clock=now,
-            rules=match_rules(settings),
-            space=SPACE,
             enrol=EnrolLimits(),
             limits=limits,
             waiting=Waiting(limits.waiting),

@@ -106,3 +106,24 @@ def in_commit_order(connection: Connection, what: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%(what)s))", {"what": what})
+
+
+@contextmanager
+def alone(engine: Engine, what: str) -> Iterator[bool]:
+    """Whether nobody else does `what` with this database meanwhile; the end of a process ends its turn."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            named = {"what": what}
+            held = connection.exec_driver_sql("SELECT pg_try_advisory_lock(hashtext(%(what)s))", named).scalar()
+            try:
+                yield bool(held)
+            finally:
+                connection.invalidate()  # a lock of a session's ends with it
+        return
+    with Path(f"{engine.url.database}-{what}").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

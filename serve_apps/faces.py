@@ -135,11 +135,29 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True)
+class Examination:
+    """What a recognizer says of one photograph, and by whose rules.
+
+    `space` is the embedding space of the faces; `threshold` and `margin` are the release's (see recognition/match.py).
+    """
+
+    faces: tuple[Examined, ...]
+    release: str
+    space: str
+    threshold: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recognition:
-    """What a recognizer says of one frame, and the release that said it."""
+    """What a recognizer says of one frame, and the release that said it.
+
+    `recognize_ms` are the milliseconds from asking to this answer, all tries; the gateway adds them.
+    """
 
     identities: tuple[Identity, ...]
     release: str
+    recognize_ms: float | None = None
 
 
 _GRAVITY = {Standing.KNOWN: 1, Standing.UNKNOWN: 2, Standing.BLACKLISTED: 3}

@@ -17,12 +17,23 @@ OTHERS = frozenset(
 """Variables of the same prefix that the command line and the edge read."""
 
 
+MOVED = {
+    "DOORBELL_MATCH_THRESHOLD": "--threshold",
+    "DOORBELL_MATCH_MARGIN": "--margin",
+    "DOORBELL_DETECT_LONG_SIDE": "--long-side",
+}
+"""Variables that were settings, and the options of `doorbell release pack` that took their place."""
+
+
 class SettingsError(Exception):
     """A setting that is misspelt or out of range."""
 
 
 class Settings(BaseSettings):
-    """`data` holds everything that is not given a URL of its own."""
+    """`data` holds everything that is not given a URL of its own.
+
+    `release_licences`: SPDX identifiers that allow use beside the open ones, with commas between them.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
@@ -32,11 +43,12 @@ class Settings(BaseSettings):
     crops_url: str = ""
     master_key_file: Path | None = None
     notices_file: Path | None = None
+    releases_url: str = ""
+    release_keys_file: Path | None = None
+    release_signing_key_file: Path | None = None
+    release_licences: str = ""
     engine: Literal["yunet_dlib", "face_recognition"] = "yunet_dlib"
     provider: Literal["cpu", "cuda"] = "cpu"
-    match_threshold: float = Field(0.58, gt=0, le=2)
-    match_margin: float = Field(0.04, ge=0, le=1)
-    detect_long_side: int = Field(384, ge=64, le=4096)
     max_body_bytes: int = Field(10_000_000, ge=1_000)
     max_pixels: int = Field(25_000_000, ge=1_000)
     max_waiting: int = Field(64, ge=1)
@@ -58,6 +70,16 @@ class Settings(BaseSettings):
         return self.folder / "index"
 
     @property
+    def releases_cache(self) -> Path:
+        """Where releases of the registry are kept for use."""
+        return self.folder / "releases-cache"
+
+    @property
+    def golden_folder(self) -> Path:
+        """Frames whose answers are known, which every release must give."""
+        return self.folder / "golden"
+
+    @property
     def notices_log(self) -> Path:
         """Where notices to `log` go."""
         return self.folder / "notices.log"
@@ -67,6 +89,9 @@ def load() -> Settings:
     """The settings of this process. Raises SettingsError: one line with the nearest right name."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in os.environ:
+        if name in MOVED:
+            pack = f"doorbell release pack NAME --from OLD {MOVED[name]} {os.environ[name]}"
+            raise SettingsError(f"{name} moved into the release: unset it, run '{pack}', then deploy it")
         if name.startswith(PREFIX) and name not in known | OTHERS:
             nearest = difflib.get_close_matches(name, known | OTHERS, 1)
             raise SettingsError(f"{name} is no setting" + (f"; did you mean {nearest[0]}?" if nearest else ""))
@@ -83,6 +108,9 @@ def load() -> Settings:
         "keyring_url": f"sqlite:///{folder}/keyring.db",
         "crops_url": str(folder / "crops"),
         "master_key_file": folder / "master.key",
+        "releases_url": str(folder / "releases"),
+        "release_keys_file": folder / "release_keys.pub",
+        "release_signing_key_file": folder / "release_signing.key",
     }
     unset = {name: value for name, value in defaults.items() if not getattr(settings, name)}
     settings = settings.model_copy(update=unset)

@@ -85,7 +85,9 @@ events = Table(
     Column("faces", sa.JSON, nullable=False),
     Column("clock_offset_seconds", sa.Float),
     Column("trace_id", sa.String(32)),
+    Column("recognize_ms", sa.Float),
     Index("events_by_camera", "camera_id", "seq"),
+    Index("events_by_release", "release", "seq"),
     Index("events_by_verdict", "verdict", "seq"),
     Index("events_by_capture", "captured_at"),
     sqlite_autoincrement=True,
@@ -113,4 +115,16 @@ notices = Table(
     Column("last_error", sa.String(500)),
     UniqueConstraint("event_seq", "recipient"),
     Index("notices_due", "state", "due_at"),
+)
+
+recognition_failures = Table(
+    "recognition_failures",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("application", sa.String(64), nullable=False),
+    Column("camera_id", sa.String(64)),
+    Column("trace_id", sa.String(32)),
+    Column("error", sa.String(500), nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from serve_apps.recognition.engine import YunetDlib, warm_up
+from serve_apps.recognition.engine import YunetDlib
 
 
 def missing(reason: str) -> None:
@@ -56,9 +56,7 @@ def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(weights_folder: Path) -> YunetDlib:
-    built = YunetDlib(weights_folder)
-    warm_up(built)
-    return built
+    return YunetDlib(weights_folder)
 
 
 @pytest.fixture(scope="session")

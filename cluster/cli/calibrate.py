@@ -14,7 +14,7 @@ from rich.table import Table
 
 from cluster.cli.bench.output import AsJson, show
 from serve_apps.database import connect, migrate
-from serve_apps.settings import PREFIX, Settings, load
+from serve_apps.settings import Settings, load
 
 if TYPE_CHECKING:
     from benchmarks.calibration import Expected, Probes, Proposal, Rate
@@ -46,29 +46,31 @@ def calibrate(
 ) -> int:
     """Propose threshold and margin from the gallery's own distances. Status 1 when none keeps to --far."""
     from benchmarks.calibration import probes, propose
-    from serve_apps.app import match_rules
+    from serve_apps.recognition.match import MatchRules
+    from serve_apps.recognition.registered import DEFAULT_RELEASE
 
     settings = load()
     enrolled = gallery(settings)
     found = probes([member.embeddings for member in enrolled.members])
-    proposal = propose(found, far, match_rules(settings))
+    proposal = propose(found, far, MatchRules())
     fields = report(proposal, found, enrolled)
     show(fields, table(proposal, fields), as_json)
-    if not as_json:
-        for name, value in fields["settings"].items():
-            print(f"{name}={value}")
+    if not as_json and fields["thresholds"]:
+        options = " ".join(f"--{name} {value!r}" for name, value in fields["thresholds"].items())
+        print(f"doorbell release pack NEW-NAME --from {DEFAULT_RELEASE} {options}")
     return 0 if proposal.chosen else 1
 
 
 def gallery(settings: Settings) -> Enrolled:
     """The gallery that the settings name. Raises CannotCalibrate, KeyringError, DatabaseError."""
     from benchmarks.calibration import CannotCalibrate
-    from serve_apps.app import SPACE, build_gallery
+    from serve_apps.app import build_gallery
+    from serve_apps.recognition.engine import DLIB_SPACE
 
     logging.getLogger("serve_apps").addHandler(logging.NullHandler())  # unreadable faces are counted, not listed
     store = build_gallery(settings)
     migrate(connect(settings.database_url))
-    with store.everybody(SPACE) as (_, _, parts):
+    with store.everybody(DLIB_SPACE) as (_, _, parts):
         members = [member for part in parts for member in part]
     enrolled = len(store.faces())
     if enrolled and not members:
@@ -89,7 +91,7 @@ def report(proposal: Proposal, found: Probes, enrolled: Enrolled) -> dict[str, A
     nearest, farthest = int(found.other.argmin()), int(_known(found).argmax())
     return {
         **(_expected(chosen.expected) if chosen else dict.fromkeys(_expected(proposal.present))),
-        "settings": _settings(rules.threshold, rules.margin) if rules else {},
+        "thresholds": {"threshold": rules.threshold, "margin": rules.margin} if rules else {},
         "far_target": proposal.target,
         "equal_thresholds": [chosen.needed, chosen.ceiling if chosen.ceiling < math.inf else None] if chosen else None,
         "held_back": bool(chosen and chosen.held_back),
@@ -138,10 +140,6 @@ def _caption(proposal: Proposal, fields: dict[str, Any]) -> str:
     if chosen is not None and chosen.held_back:
         lines.append("A higher threshold would recognize more of them; it takes more persons to know that it is safe.")
     return escape("\n".join([*lines, *CAVEATS]))
-
-
-def _settings(threshold: float, margin: float) -> dict[str, str]:
-    return {f"{PREFIX}MATCH_THRESHOLD": f"{threshold!r}", f"{PREFIX}MATCH_MARGIN": f"{margin!r}"}
 
 
 def _known(found: Probes) -> Any:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from benchmarks.calibration import CannotCalibrate
 from benchmarks.pairs import AccuracyError
 from cluster.cli.access import NoAnswer
+from cluster.deployment.colours import StateError
+from cluster.deployment.control import ServeError
+from cluster.deployment.driver import ApplicationError
+from cluster.deployment.golden import GoldenError
+from cluster.deployment.history import RolloutError
+from cluster.deployment.kept import KeptStateDamaged
 from cluster.preflight import CannotStart
+from cluster.releases.manifest import ReleaseError
 from cluster.security.api_keys import UnknownKey
 from cluster.security.devices import DeviceInUse, UnknownDevice
 from cluster.security.keyring import KeyringError
@@ -13,6 +20,7 @@ from serve_apps.database import DatabaseError
 from serve_apps.gallery.crops import CropsUnavailable
 from serve_apps.gallery.enroll import PhotoRefused
 from serve_apps.gallery.saved import SavedIndexError
+from serve_apps.gallery.store import BeingEmbedded
 from serve_apps.notifications.rules_file import NoticesFileError
 from serve_apps.recognition.weights import WeightsError
 from serve_apps.settings import SettingsError
@@ -22,6 +30,12 @@ EXPECTED = (
     CannotCalibrate,
     NoAnswer,
     CannotStart,
+    KeptStateDamaged,
+    ServeError,
+    StateError,
+    RolloutError,
+    GoldenError,
+    ApplicationError,
     UnknownKey,
     UnknownDevice,
     DeviceInUse,
@@ -29,8 +43,10 @@ EXPECTED = (
     DatabaseError,
     CropsUnavailable,
     PhotoRefused,
+    ReleaseError,
     NoticesFileError,
     SavedIndexError,
+    BeingEmbedded,
     WeightsError,
     SettingsError,
 )

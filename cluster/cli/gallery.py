@@ -1,4 +1,4 @@
-"""`doorbell gallery check`."""
+"""`doorbell gallery check` and `doorbell gallery reembed`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from typing import Annotated
 
 import typer
 
+from cluster.cli.reembedding import reembed
 from cluster.security.keyring import Keyring, master_key
 from serve_apps.database import connect
 from serve_apps.settings import load
 
-app = typer.Typer(help="The gallery's saved index.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `check` a command of its own name while it is the only one."""
+app = typer.Typer(help="The gallery's saved index, and its embeddings for another release.", no_args_is_help=True)
+app.command()(reembed)
 
 
 @app.command()

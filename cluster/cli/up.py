@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Annotated
@@ -72,18 +72,43 @@ def prepare(settings: Settings) -> str | None:
 
     Raises the errors of what it checks, each one line.
     """
-    from serve_apps.recognition.engine import YunetDlib, warm_up
+    from serve_apps.recognition.probe import Probe
+    from serve_apps.recognition.registered import DEFAULT_RELEASE, fetched_release, released_engine
 
     assert settings.master_key_file is not None
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     make_master_key(settings.master_key_file)
     master_key(settings.master_key_file)
     WatchedRules(settings.notices_file)
-    warm_up(YunetDlib(settings.weights_folder, provider=settings.provider))
+    pack_default_release(settings)
+    Probe(released_engine(settings, fetched_release(settings, DEFAULT_RELEASE)))  # graphs are built before replicas are
     store = key_store()
     if any(key.name == FIRST_KEY for key in store.all()):
         return None
     return store.create(FIRST_KEY, frozenset({Scope.ADMIN}), datetime.now(UTC))
+
+
+def pack_default_release(settings: Settings) -> None:
+    """Make a release of the installed packages' weights where the registry has none of that name.
+
+    Raises ReleaseError, WeightsError.
+    """
+    from cluster.cli.registered import licences, scratch
+    from cluster.cli.release_recipe import base
+    from cluster.releases.pack import pack
+    from cluster.releases.registry import NameTaken, registry_at
+    from cluster.releases.signing import make_signing_key
+    from serve_apps.recognition.registered import DEFAULT_RELEASE
+
+    registry, key = registry_at(settings.releases_url), settings.release_signing_key_file
+    assert key is not None
+    assert settings.release_keys_file is not None
+    if DEFAULT_RELEASE in registry.names():
+        return
+    make_signing_key(key, settings.release_keys_file)
+    # A machine that starts at the same time may be first: its release of that name is as good.
+    with base("yunet-dlib", None) as (recipe, files), scratch(settings) as folder, suppress(NameTaken):
+        registry.put(pack(folder, DEFAULT_RELEASE, recipe, files, datetime.now(UTC), key, licences(settings)))
 
 
 def _show_first_key(key: str | None, as_json: bool) -> None:

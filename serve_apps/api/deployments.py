@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from ray import serve
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from starlette.types import ASGIApp
 
+from serve_apps.api.failover import Failover
 from serve_apps.api.problems import RecognizerUnavailable
-from serve_apps.api.routing import choose
-from serve_apps.faces import Examined, Frame, Recognition, UndecodableImage
+from serve_apps.api.routing import Routing
+from serve_apps.events.failures import FailedTry
+from serve_apps.faces import Examination, Frame, Recognition, UndecodableImage
+from serve_apps.recognition.trial import Trial, TrialPerson
 from serve_apps.replica import settle_in
 
-log = logging.getLogger(__name__)
-
-ANSWER_SECONDS = 5.0
-TRIES = 3
-"""A replica that dies takes its requests with it; recognising again is harmless, so another replica is asked."""
+TRIAL_SECONDS = 60.0
 
 
 class Recognizers(Protocol):
@@ -30,11 +28,17 @@ class Recognizers(Protocol):
     async def recognize(self, frame: Frame, gallery_version: int) -> Recognition:
         """Raises RecognizerUnavailable, UndecodableImage."""
 
-    async def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
+    async def examine(self, photo: bytes, gallery_version: int, count: int) -> Examination:
+        """Raises RecognizerUnavailable, UndecodableImage."""
+
+    async def try_out(self, application: str, people: list[TrialPerson], frames: list[bytes]) -> Trial:
         """Raises RecognizerUnavailable, UndecodableImage."""
 
     async def missing(self) -> str | None:
         """What keeps the recognizers from answering, or None."""
+
+    def tell_failures(self, note: Callable[[FailedTry], None]) -> None:
+        """Have `note` called with each try that fails; it must not wait."""
 
 
 @serve.deployment(
@@ -53,53 +57,53 @@ class GatewayReplica:
     def __init__(self, build: Callable[[Recognizers], ASGIApp]) -> None:
         settle_in()
         self._build = build
-        self._weights: dict[str, int] = {}
         self._handles: dict[tuple[str, str], Any] = {}
+        self._failover = Failover(self._call, self._forget)
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take new weights. Raises ValueError when none is left."""
-        weights = {str(name): int(weight) for name, weight in user_config["weights"].items()}
-        choose(weights, "")
-        self._weights = weights
+        """Take new weights. Raises ValidationError for another than Routing."""
+        self._failover.route(Routing.model_validate(user_config))
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
         return self._build(self)
 
     async def recognize(self, frame: Frame, gallery_version: int) -> Recognition:
         """Who is in a frame, from the recognizer of its camera."""
-        found: Recognition = await self._ask(
-            frame.camera_id, "recognize", frame.image, gallery_version, trace=frame.trace_id
-        )
+        return await self._failover.recognize(frame, gallery_version)
+
+    async def examine(self, photo: bytes, gallery_version: int, count: int) -> Examination:
+        """The faces of a photograph."""
+        found: Examination = await self._failover.examine(photo, gallery_version, count)
         return found
 
-    async def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
-        """The faces of a photograph."""
-        found: list[Examined] = await self._ask("", "examine", photo, gallery_version, count)
+    async def try_out(self, application: str, people: list[TrialPerson], frames: list[bytes]) -> Trial:
+        """Golden frames through a recognizer, with or without weight."""
+        try:
+            async with asyncio.timeout(TRIAL_SECONDS):
+                found: Trial = await self._handle(application, "try_out").remote(people, frames)
+        except UndecodableImage as error:
+            raise UndecodableImage(str(error)) from None
+        except (RayError, RayServeException, TimeoutError) as error:
+            self._forget(application, "try_out", error)
+            raise RecognizerUnavailable(f"{application}: {_last_line(error)}") from error
         return found
 
     async def missing(self) -> str | None:
-        """Asks every recognizer that has weight."""
-        for name, weight in self._weights.items():
-            if weight > 0:
-                try:
-                    await asyncio.wait_for(self._handle(name, "ready").remote(), 3.0)
-                except (RayError, RayServeException, TimeoutError):
-                    return f"the recognizer {name} does not answer"
-        return None
+        """Asks every recognizer that is needed."""
+        return await self._failover.missing()
 
-    async def _ask(self, camera_id: str, method: str, *arguments: object, trace: str | None = None) -> Any:
-        name = choose(self._weights, camera_id)
-        for attempt in range(1, TRIES + 1):
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    return await self._handle(name, method).remote(*arguments)
-            except UndecodableImage as error:
-                raise UndecodableImage(str(error)) from None
-            except (RayError, RayServeException, TimeoutError) as error:
-                said = type(error).__name__
-                log.warning("recognizer.no_answer name=%s attempt=%d trace=%s: %s", name, attempt, trace, said)
-                self._handles.pop((name, method), None)
-        raise RecognizerUnavailable(name)
+    def tell_failures(self, note: Callable[[FailedTry], None]) -> None:
+        """Have `note` called with each try that fails."""
+        self._failover.note = note
+
+    def _forget(self, name: str, method: str, error: Exception) -> None:
+        """A handle whose replica answered, if only by raising, stays: a new one costs a call that blocks the loop."""
+        if not isinstance(error, RayTaskError):
+            self._handles.pop((name, method), None)
+
+    def _call(self, name: str, method: str) -> Callable[..., Any]:
+        call: Callable[..., Any] = self._handle(name, method).remote
+        return call
 
     def _handle(self, name: str, method: str) -> Any:
         """Serve makes a new handle for each option and each method's name, so the finished ones are kept.
@@ -115,3 +119,8 @@ class GatewayReplica:
                 response_serialization="pickle",
             )
         return self._handles[name, method]
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__

@@ -32,18 +32,19 @@ class Enrolment:
 async def enrol(photo: bytes, wish: Enrolment, parts: Parts) -> str:
     """The new face's id; the person is made when nobody has this name.
 
+    Judged by the rules and kept in the space of the release that examined the photograph.
     Raises PhotoRefused, PhotoAlreadyEnrolled, UndecodableImage.
     """
     person, version = await off_loop(parts, _person_and_version, wish.name, parts)
-    everything = await parts.examine(photo, version, COMPARED)
-    found = [examined for examined in everything if examined.face.detection_score >= wish.least_score]
+    examination = await parts.examine(photo, version, COMPARED)
+    found = [examined for examined in examination.faces if examined.face.detection_score >= wish.least_score]
     person_id = person.id if person else None
-    examined = judge(found, person_id, parts.rules.threshold, parts.enrol, similar_allowed=wish.similar_allowed)
+    examined = judge(found, person_id, examination.threshold, parts.enrol, similar_allowed=wish.similar_allowed)
     face = NewFace(
         photo_sha256=hashlib.sha256(photo).hexdigest(),
         quality=examined.face.quality,
         embedding=examined.face.embedding,
-        space=parts.space,
+        space=examination.space,
         crop=examined.crop,
     )
     return await off_loop(parts, _keep, face, wish, parts)

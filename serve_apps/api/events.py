@@ -39,10 +39,11 @@ class Wanted(BaseModel):
     person: Annotated[str | None, Query(max_length=36, description="A person's id.")] = None
     since: Annotated[UtcDatetime | None, Query(description="Captured at or after.")] = None
     until: Annotated[UtcDatetime | None, Query(description="Captured before.")] = None
+    release: Annotated[str | None, Query(max_length=64, description="The release that decided.")] = None
 
     def filter(self) -> EventFilter:
         """In the store's words."""
-        return EventFilter(self.camera, self.verdict, self.person, self.since, self.until)
+        return EventFilter(self.camera, self.verdict, self.person, self.since, self.until, self.release)
 
 
 class Page(Wanted):

@@ -17,11 +17,11 @@ from cluster.security.device_codes import DeviceCodes
 from cluster.security.devices import DeviceStore
 from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
 from serve_apps.events.store import EventStore
-from serve_apps.faces import Examined
+from serve_apps.faces import Examination
 from serve_apps.gallery.enroll import EnrolLimits
 from serve_apps.gallery.store import Gallery
 from serve_apps.pipeline import Pipeline
-from serve_apps.recognition.match import MatchRules
+from serve_apps.recognition.trial import Trial, TrialPerson
 
 T = TypeVar("T")
 
@@ -30,8 +30,8 @@ T = TypeVar("T")
 class Parts:
     """`examine` takes a photograph, the gallery's version and how many persons to compare it with.
 
-    `not_ready` names what keeps the recognizers from answering, or None. `space` is the embedding space of what
-    `examine` gives. `io` has threads for the gallery and the keys.
+    `not_ready` names what keeps the recognizers from answering, or None. `io` has threads for the
+    gallery and the keys.
     """
 
     pipeline: Pipeline
@@ -41,11 +41,10 @@ class Parts:
     devices: DeviceStore
     codes: DeviceCodes
     guesses: Guesses
-    examine: Callable[[bytes, int, int], Awaitable[list[Examined]]]
+    examine: Callable[[bytes, int, int], Awaitable[Examination]]
+    trial: Callable[[str, list[TrialPerson], list[bytes]], Awaitable[Trial]]
     not_ready: Callable[[], Awaitable[str | None]]
     clock: Callable[[], datetime]
-    rules: MatchRules
-    space: str
     enrol: EnrolLimits
     limits: AdmissionLimits
     waiting: Waiting

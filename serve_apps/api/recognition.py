@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -17,11 +18,11 @@ from cluster.security.api_keys import Scope
 from serve_apps.api.auth import needs
 from serve_apps.api.bodies import PHOTO_BODY, read_photo
 from serve_apps.api.frames import problems
-from serve_apps.api.parts import Parts, off_loop, parts_of
-from serve_apps.faces import Examined, Match
+from serve_apps.api.parts import off_loop, parts_of
+from serve_apps.faces import Examination, Examined, Match
 from serve_apps.gallery.enroll import PhotoRefused, Reason
 from serve_apps.gallery.person import EnrolledFace, Person
-from serve_apps.recognition.match import accepted
+from serve_apps.recognition.match import MatchRules, accepted
 
 STEEPNESS = 12.0
 """Of the similarity: a distance of 0.40 at a threshold of 0.58 is 0.90."""
@@ -39,12 +40,12 @@ async def verify_face(
     """How similar each face of a photograph is to the person of an enrolled face."""
     parts = parts_of(request)
     face = await off_loop(parts, parts.gallery.face, image_id)
-    found, _ = await _examined(request, det_prob_threshold, len)
+    examination, _ = await _examined(request, det_prob_threshold, len)
     return JSONResponse(
         {
             "result": [
-                {"box": _box(examined), "similarity": _similarity(_distance_to(face, examined), parts.rules.threshold)}
-                for examined in found[: limit or None]
+                {"box": _box(each), "similarity": _similarity(_distance_to(face, each), examination.threshold)}
+                for each in examination.faces[: limit or None]
             ]
         }
     )
@@ -58,38 +59,37 @@ async def recognize(
     det_prob_threshold: Annotated[float, Query(ge=0, le=1)] = 0.0,
 ) -> dict[str, Any]:
     """Who is in a photograph; nothing is recorded."""
-    parts = parts_of(request)
-    found, people = await _examined(request, det_prob_threshold, lambda _: prediction_count)
+    examination, people = await _examined(request, det_prob_threshold, lambda _: prediction_count)
     return {
         "result": [
-            {"box": _box(examined), "subjects": _subjects(examined, people, prediction_count, parts)}
-            for examined in found[: limit or None]
+            {"box": _box(each), "subjects": _subjects(each, people, prediction_count, examination)}
+            for each in examination.faces[: limit or None]
         ]
     }
 
 
 async def _examined(
     request: Request, least_score: float, count: Callable[[list[Person]], int]
-) -> tuple[list[Examined], dict[str, Person]]:
+) -> tuple[Examination, dict[str, Person]]:
     """The faces of the request's photograph with their nearest persons, and everybody by id. Raises PhotoRefused."""
     parts = parts_of(request)
     with parts.waiting.place():
         photo = await read_photo(request, parts)
         people, version = await off_loop(parts, lambda: (parts.gallery.people(), parts.gallery.version()))
         everything = await parts.examine(photo, version, max(1, count(people)))
-    found = [examined for examined in everything if examined.face.detection_score >= least_score]
+    found = tuple(examined for examined in everything.faces if examined.face.detection_score >= least_score)
     if not found:
         raise PhotoRefused(Reason.NO_FACE, "No face is found in the given image")
-    return found, {person.id: person for person in people}
+    return replace(everything, faces=found), {person.id: person for person in people}
 
 
-def _subjects(examined: Examined, people: dict[str, Person], count: int, parts: Parts) -> list[dict[str, Any]]:
+def _subjects(examined: Examined, people: dict[str, Person], count: int, by: Examination) -> list[dict[str, Any]]:
     known = [match for match in examined.nearest if match.person_id in people]
-    if not accepted(next(iter(known), None), parts.rules):
+    if not accepted(next(iter(known), None), MatchRules(by.threshold, by.margin)):
         return []
-    near = [match for match in known[:count] if match.distance <= parts.rules.threshold]
+    near = [match for match in known[:count] if match.distance <= by.threshold]
     return [
-        {"subject": people[match.person_id].name, "similarity": _similarity(match.distance, parts.rules.threshold)}
+        {"subject": people[match.person_id].name, "similarity": _similarity(match.distance, by.threshold)}
         for match in near
     ]
 

@@ -12,7 +12,8 @@ from serve_apps.faces import Identity, Trigger, Verdict
 class Event:
     """A frame that was answered. `names` gives the present name of each person in `faces` who is still enrolled.
 
-    `clock_offset_seconds` was added to the edge's own clock to give `captured_at`; `trace_id` is 32 hex digits.
+    `clock_offset_seconds` was added to the edge's own clock to give `captured_at`; `trace_id` is 32 hex digits;
+    `recognize_ms` are the milliseconds that the recognizers took, all tries.
     """
 
     seq: int
@@ -29,6 +30,7 @@ class Event:
     names: dict[str, str]
     clock_offset_seconds: float | None = None
     trace_id: str | None = None
+    recognize_ms: float | None = None
 
     @property
     def person_ids(self) -> set[str]:
@@ -45,3 +47,4 @@ class EventFilter:
     person_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    release: str | None = None

@@ -98,6 +98,7 @@ def insert(connection: Connection, frame: Frame, recognition: Recognition) -> Ev
         "release": recognition.release,
         "clock_offset_seconds": frame.clock_offset_seconds,
         "trace_id": frame.trace_id,
+        "recognize_ms": recognition.recognize_ms,
     }
     kept = {"faces": [_row_of(face) for face in faces]}
     seq = connection.execute(_INSERT, row | kept).scalar_one()
@@ -125,6 +126,8 @@ def _where(wanted: EventFilter) -> sa.Select[Any]:
         query = query.where(events.c.camera_id == wanted.camera_id)
     if wanted.verdict is not None:
         query = query.where(events.c.verdict == wanted.verdict)
+    if wanted.release is not None:
+        query = query.where(events.c.release == wanted.release)
     if wanted.since is not None:
         query = query.where(events.c.captured_at >= wanted.since)
     if wanted.until is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import islice
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +22,33 @@ from serve_apps.gallery.store import Gallery
 PAUSE_SECONDS = 0.0005
 """After a row was taken into the lists, so that a search that waits for it comes first."""
 
+Complete: TypeAlias = Callable[[set[str] | None], None]
+"""Sees to it that the enrolled faces of these persons, or of everybody, have embeddings in the index's space."""
+
 
 class GalleryIndex:
     """Follows the gallery's change log: one thread asks, and another may tend the lists meanwhile."""
 
-    def __init__(self, gallery: Gallery, space: str, archive: Archive | None = None) -> None:
-        """Everybody, from the saved index when there is one that can be used, else from the database."""
+    def __init__(
+        self, gallery: Gallery, space: str, archive: Archive | None = None, complete: Complete | None = None
+    ) -> None:
+        """Everybody, from the saved index when there is one that can be used, else from the database.
+
+        `complete` is called in the thread that makes the index or asks it, never in the one that tends the lists.
+        """
         self._gallery = gallery
         self._space = space
+        self._complete = complete
+        version = gallery.version()
+        if complete is not None:
+            complete(None)
         self._lock = Lock()
         self._notes_changes = False
         loaded = archive.load() if archive else None
         self.from_saved = loaded is not None
-        self.search, self._version = loaded or _read(gallery, space)
-        self._adopt(self.search, self._version)
+        self.search, made_at = loaded or _read(gallery, space)
+        self._version = version
+        self._adopt(self.search, made_at)
 
     def at_least(self, version: int) -> Search:
         """The candidates as of the gallery's `version` or later.
@@ -121,11 +136,13 @@ class GalleryIndex:
         if search.lists is not None:
             search.stale.update((row, object()) for row in touched)
         with self._lock:
-            self.search, self._version = search, newer
+            # What came after the last completion is read once more, in the thread that may complete it.
+            self._version = newer if self._complete is None else min(newer, self._version)
+            self.search = search
             self._notes_changes = search.lists is not None
 
     def _follow(self) -> None:
-        self._version, changed, members = self._gallery.members(self._space, self._version)
+        self._version, changed, members = self._gallery.members(self._space, self._version, self._complete)
         rows = self.search.rows
         touched = [row for member in members for row in rows.put(member)]
         touched += [

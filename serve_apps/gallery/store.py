@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -41,32 +41,40 @@ class PhotoAlreadyEnrolled(GalleryError):
     """This person has this very photograph already."""
 
 
+class NotEmbedded(GalleryError):
+    """Too much of the gallery has no embedding in a space."""
+
+
+class BeingEmbedded(GalleryError):
+    """Somebody else embeds the gallery."""
+
+
 class Gallery:
     """Safe to share between threads and processes."""
 
     def __init__(self, engine: Engine, keyring: Keyring, crops: Crops) -> None:
-        self._engine = engine
+        self.database = engine
         self.keyring = keyring
-        self._crops = crops
+        self.crops = crops
 
     def people(self) -> list[Person]:
         """Everybody, by name."""
-        with reading(self._engine) as connection:
+        with reading(self.database) as connection:
             return [Person(*row) for row in connection.execute(_PERSON.order_by(people.c.name))]
 
     def person(self, name: str) -> Person:
         """Raises NobodyOfThatName."""
-        with reading(self._engine) as connection:
+        with reading(self.database) as connection:
             return _person(connection, name)
 
     def add_person(self, name: str, standing: Standing, now: datetime) -> Person:
         """Somebody new, without a face yet. Raises NameTaken."""
         person = Person(str(uuid.uuid4()), name, standing, now)
         try:
-            with self._engine.begin() as connection:
+            with self.database.begin() as connection:
                 connection.execute(people.insert().values(id=person.id, name=name, standing=standing, created_at=now))
                 self.keyring.create(person.id)
-                _changed(connection, [person.id])
+                note_changes(connection, [person.id])
         except IntegrityError:
             raise NameTaken(name) from None
         return person
@@ -75,11 +83,11 @@ class Gallery:
         """Rename, or change the standing, or both. Raises NobodyOfThatName, NameTaken."""
         values = {key: value for key, value in (("name", new_name), ("standing", standing)) if value is not None}
         try:
-            with self._engine.begin() as connection:
+            with self.database.begin() as connection:
                 person = _person(connection, name)
                 if values:
                     connection.execute(people.update().where(people.c.id == person.id).values(values))
-                    _changed(connection, [person.id])
+                    note_changes(connection, [person.id])
                 return _person(connection, new_name or name)
         except IntegrityError:
             raise NameTaken(new_name) from None
@@ -88,27 +96,27 @@ class Gallery:
         """Erase: the keys go first, so that nothing of these persons can be read whatever happens afterwards."""
         ids = [person.id for person in persons]
         self.keyring.destroy(ids)
-        with self._engine.begin() as connection:
+        with self.database.begin() as connection:
             connection.execute(people.delete().where(people.c.id.in_(ids)))
-            _changed(connection, ids)
+            note_changes(connection, ids)
         for person_id in ids:
-            self._crops.remove(person_id)
+            self.crops.remove(person_id)
 
     def add_face(self, person: Person, face: NewFace, now: datetime) -> str:
         """The new face's id. Raises PhotoAlreadyEnrolled, NobodyOfThatName when the person was removed meanwhile."""
         face_id = str(uuid.uuid4())
         try:
             sealed = self.keyring.seal(person.id, f"embedding {face_id} {face.space}", face.embedding.tobytes())
-            self._crops.put(person.id, face_id, self.keyring.seal(person.id, f"crop {face_id}", face.crop))
-            with self._engine.begin() as connection:
+            self.crops.put(person.id, face_id, self.keyring.seal(person.id, f"crop {face_id}", face.crop))
+            with self.database.begin() as connection:
                 _must_be_enrolled(connection, person)
                 row = {"id": face_id, "person_id": person.id, "created_at": now}
                 row |= {"photo_sha256": face.photo_sha256, "quality": face.quality}
                 connection.execute(gallery_faces.insert().values(row))
                 connection.execute(embeddings.insert().values(face_id=face_id, space=face.space, sealed=sealed))
-                _changed(connection, [person.id])
+                note_changes(connection, [person.id])
         except (IntegrityError, KeyringError, NobodyOfThatName) as error:
-            self._crops.remove(person.id, face_id)
+            self.crops.remove(person.id, face_id)
             if isinstance(error, IntegrityError):
                 raise PhotoAlreadyEnrolled(person.name) from None
             raise NobodyOfThatName(person.name) from None
@@ -116,48 +124,58 @@ class Gallery:
 
     def faces(self, name: str | None = None) -> list[EnrolledFace]:
         """Every enrolled face, or one person's, the oldest first."""
-        query = _FACE if name is None else _FACE.where(people.c.name == name)
-        with reading(self._engine) as connection:
+        query = FACE if name is None else FACE.where(people.c.name == name)
+        with reading(self.database) as connection:
             return [EnrolledFace(*row) for row in connection.execute(query.order_by(gallery_faces.c.created_at))]
 
     def face(self, face_id: str) -> EnrolledFace:
         """Raises NoSuchFace."""
-        with reading(self._engine) as connection:
-            row = connection.execute(_FACE.where(gallery_faces.c.id == face_id)).first()
+        with reading(self.database) as connection:
+            row = connection.execute(FACE.where(gallery_faces.c.id == face_id)).first()
         if row is None:
             raise NoSuchFace(face_id)
         return EnrolledFace(*row)
 
     def crop(self, face: EnrolledFace) -> bytes:
         """The enrolled face's JPEG. Raises CropsUnavailable, KeyringError."""
-        return self.keyring.open(face.person_id, f"crop {face.id}", self._crops.get(face.person_id, face.id))
+        return self.keyring.open(face.person_id, f"crop {face.id}", self.crops.get(face.person_id, face.id))
 
     def remove_faces(self, faces: Iterable[EnrolledFace]) -> None:
         """Forget these photographs; their persons stay."""
         chosen = list(faces)
-        with self._engine.begin() as connection:
+        with self.database.begin() as connection:
             connection.execute(gallery_faces.delete().where(gallery_faces.c.id.in_([face.id for face in chosen])))
-            _changed(connection, {face.person_id for face in chosen})
+            note_changes(connection, {face.person_id for face in chosen})
         for face in chosen:
-            self._crops.remove(face.person_id, face.id)
+            self.crops.remove(face.person_id, face.id)
 
     def version(self) -> int:
         """The number of the newest change; grows with every commit that changes the gallery."""
-        with reading(self._engine) as connection:
+        with reading(self.database) as connection:
             return version_of(connection)
 
-    def members(self, space: str, since: int) -> tuple[int, set[str], list[Member]]:
-        """The gallery's version, the ids changed `since`, and those of them that exist with embeddings."""
-        with reading(self._engine) as connection:
+    def members(
+        self, space: str, since: int, complete: Callable[[set[str]], None] | None = None
+    ) -> tuple[int, set[str], list[Member]]:
+        """The gallery's version, the ids changed `since`, and those of them that exist with embeddings.
+
+        What `complete` does for the changed persons is seen. Whatever others change meanwhile may be seen too, but is
+        not counted in the version: who asks since that version is told of it, after `complete`.
+        """
+        with reading(self.database) as connection:
             version = version_of(connection)
             changes = sa.select(gallery_changes.c.person_id).where(gallery_changes.c.seq > since)
             changed = set(connection.scalars(changes))
+            if complete is None:
+                return version, changed, read_members(connection, self.keyring, space, changed)
+        complete(changed)
+        with reading(self.database) as connection:
             return version, changed, read_members(connection, self.keyring, space, changed)
 
     @contextmanager
     def everybody(self, space: str) -> Iterator[tuple[int, int, Iterator[list[Member]]]]:
         """The gallery's version, the number of embeddings, and everybody who has one, a part at a time."""
-        with reading(self._engine) as connection:
+        with reading(self.database) as connection:
             yield (
                 version_of(connection),
                 count_embeddings(connection, space),
@@ -167,14 +185,14 @@ class Gallery:
     def history(self, version: int) -> str:
         """A digest of the last changes up to `version`, which tells it from that of another gallery."""
         log = sa.select(gallery_changes.c.seq, gallery_changes.c.person_id).where(gallery_changes.c.seq <= version)
-        with reading(self._engine) as connection:
+        with reading(self.database) as connection:
             last = connection.execute(log.order_by(gallery_changes.c.seq.desc()).limit(100)).all()
         return hashlib.sha256(repr([tuple(row) for row in last]).encode()).hexdigest()
 
 
 _PERSON = sa.select(people.c.id, people.c.name, people.c.standing, people.c.created_at)
 _PEOPLE_BY_ID = _PERSON.where(people.c.id.in_(sa.bindparam("ids", expanding=True)))
-_FACE = sa.select(
+FACE = sa.select(
     gallery_faces.c.id, people.c.id, people.c.name, gallery_faces.c.quality, gallery_faces.c.created_at
 ).join_from(gallery_faces, people)
 
@@ -203,7 +221,8 @@ def _must_be_enrolled(connection: Connection, person: Person) -> None:
         raise NobodyOfThatName(person.name)
 
 
-def _changed(connection: Connection, ids: Iterable[str]) -> None:
+def note_changes(connection: Connection, ids: Iterable[str]) -> None:
+    """Tell whoever follows the gallery; the last thing that a transaction does."""
     in_commit_order(connection, "gallery")
     rows = [{"person_id": person_id} for person_id in ids]
     if rows:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from serve_apps.faces import Box, Detection, Image
 from serve_apps.recognition.dlib_onnx import CHIP_SIZE
+from serve_apps.recognition.weights import WeightsError
 
 HOG_SIDE = 0.95
 HOG_DROP = 0.05
@@ -25,6 +26,9 @@ ChipPlace: TypeAlias = Any
 Matrix: TypeAlias = NDArray[np.float64]
 """2 x 3, affine."""
 
+FIVE = 5
+"""Corners of both eyes, and the base of the nose: the points that chips are aligned by."""
+
 MARGIN = 4
 """Pixels around a chip that halving and interpolating look at."""
 
@@ -36,8 +40,17 @@ first one is OpenCV's second."""
 class Aligner:
     """dlib's 5-point predictor and chip extraction; neither minds the order of the colours."""
 
+    side = CHIP_SIZE
+
     def __init__(self, predictor: Path) -> None:
-        self._predict = dlib.shape_predictor(str(predictor))
+        """Raises WeightsError for another file than a predictor of five points."""
+        try:
+            self._predict = dlib.shape_predictor(str(predictor))
+        except RuntimeError as error:
+            raise WeightsError(f"{predictor.name} is no shape predictor of dlib's") from error
+        points = self._predict(np.zeros((8, 8, 3), np.uint8), dlib.rectangle(0, 0, 7, 7)).num_parts
+        if points != FIVE:
+            raise WeightsError(f"{predictor.name} predicts {points} points of a face, {FIVE} are needed")
 
     def __call__(self, image: Image, face: Detection) -> Image:
         """An RGB chip, 150 x 150 x 3 uint8."""
@@ -46,6 +59,14 @@ class Aligner:
     def place(self, image: Image, face: Detection) -> ChipPlace:
         """Where the chip lies in the image."""
         return dlib.get_face_chip_details(self._predict(image, _hog_box(face.box)), CHIP_SIZE)
+
+    def width(self, place: ChipPlace) -> float:
+        """Pixels of the image that the chip's side covers."""
+        return float(place.rect.width())
+
+    def cut(self, image: Image, place: ChipPlace) -> Image:
+        """As the function."""
+        return cut(image, place)
 
 
 def cut(image: Image, place: ChipPlace) -> Image:

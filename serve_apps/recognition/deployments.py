@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 
-from serve_apps.faces import Examined, Recognition, UndecodableImage
+from serve_apps.faces import Examination, Recognition, UndecodableImage
 from serve_apps.replica import return_freed_memory, settle_in
 
 if TYPE_CHECKING:  # a gateway imports this module too, and need not hold the engine's libraries
     from serve_apps.recognition.recognizer import Recognizer
+    from serve_apps.recognition.trial import Trial, TrialPerson
 
 T = TypeVar("T")
 
@@ -74,17 +75,24 @@ class RecognizerReplica:
     ) -> list[Recognition | UndecodableImage]:
         return await self._alone(self._recognizer.recognize_many, images, gallery_versions)
 
-    async def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
+    async def examine(self, photo: bytes, gallery_version: int, count: int) -> Examination:
         """Every face of a photograph with its nearest persons. Raises UndecodableImage."""
         return await self._alone(self._recognizer.examine, photo, gallery_version, count)
+
+    async def try_out(self, people: list[TrialPerson], frames: list[bytes]) -> Trial:
+        """Frames with a gallery of their own. Raises UndecodableImage."""
+        return await self._alone(self._recognizer.try_out, people, frames)
 
     async def ready(self) -> bool:
         """Weights and gallery are loaded, or there would be no replica to ask."""
         return True
 
     async def check_health(self) -> None:
-        """The engine's thread answers; a stuck one fails by the health check's timeout."""
-        await self._alone(lambda: None)
+        """The engine still recognizes the probe; a stuck thread fails by the health check's timeout.
+
+        Raises ProbeFailed, CannotRun.
+        """
+        await self._alone(self._recognizer.check)
 
     async def _alone(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from serve_apps.faces import Box, Detection, Image
 from serve_apps.recognition.sessions import Run
-from serve_apps.recognition.weights import YUNET, cached
+from serve_apps.recognition.weights import YUNET, WeightSource, cached
 
 STRIDES = (8, 16, 32)
 GRAPH_VERSION = 2
@@ -98,9 +98,9 @@ def _join_heads(graph: Any) -> None:
     graph.initializer.extend(kept)
 
 
-def cached_graph(folder: Path) -> Path:
+def cached_graph(folder: Path, source: WeightSource = YUNET) -> Path:
     """The flexible graph's file in `folder`, built when absent or damaged. Raises WeightsError."""
-    return cached(folder, f"yunet_v{GRAPH_VERSION}", YUNET, flexible_graph)
+    return cached(folder, f"yunet_v{GRAPH_VERSION}", source, flexible_graph)
 
 
 class Detector:

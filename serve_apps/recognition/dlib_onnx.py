@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from serve_apps.recognition.weights import DLIB_RESNET, WeightsError, cached
+from serve_apps.recognition.weights import DLIB_RESNET, WeightsError, WeightSource, cached
 
 GRAPH_VERSION = 2
 """Part of the cached file's name: raise it whenever this builder gives another graph."""
@@ -235,6 +235,6 @@ def build(dat: bytes) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def cached_graph(folder: Path) -> Path:
+def cached_graph(folder: Path, source: WeightSource = DLIB_RESNET) -> Path:
     """The graph's file in `folder`, built when absent or damaged. Raises WeightsError."""
-    return cached(folder, f"dlib_face_resnet_v{GRAPH_VERSION}", DLIB_RESNET, build)
+    return cached(folder, f"dlib_face_resnet_v{GRAPH_VERSION}", source, build)

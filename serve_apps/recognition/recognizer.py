@@ -7,10 +7,13 @@ from typing import Protocol
 
 import cv2
 
-from serve_apps.faces import Box, Examined, Face, Recognition, UndecodableImage
+from serve_apps.faces import Box, Examination, Examined, Face, Recognition, UndecodableImage
 from serve_apps.recognition.decode import Picture
 from serve_apps.recognition.engine import Engine
 from serve_apps.recognition.match import Candidates, MatchRules, identify, nearest
+from serve_apps.recognition.probe import Probe
+from serve_apps.recognition.trial import Trial, TrialPerson
+from serve_apps.recognition.try_out import try_out
 
 CROP_SIDE = 512
 """Longest side of a kept crop in pixels: enough for the 112 and 150 pixel chips of the embedders we know."""
@@ -27,10 +30,12 @@ class Recognizer:
     """One engine with one gallery; used by one thread."""
 
     def __init__(self, engine: Engine, gallery: GalleryView, rules: MatchRules, release: str) -> None:
+        """Warms the engine up. Raises ProbeFailed, CannotRun."""
         self._engine = engine
         self._gallery = gallery
         self._rules = rules
         self._release = release
+        self._probe = Probe(engine)
 
     @property
     def batches(self) -> bool:
@@ -52,14 +57,23 @@ class Recognizer:
             for picture, version in zip(pictures, gallery_versions, strict=True)
         ]
 
-    def examine(self, photo: bytes, gallery_version: int, count: int) -> list[Examined]:
+    def check(self) -> None:
+        """Real inference, on the probe. Raises ProbeFailed, CannotRun."""
+        self._probe.check()
+
+    def examine(self, photo: bytes, gallery_version: int, count: int) -> Examination:
         """Every face of a photograph with its `count` nearest persons. Raises UndecodableImage."""
         picture = Picture(photo)
         candidates = self._gallery.at_least(gallery_version)
-        return [
+        faces = tuple(
             Examined(face, tuple(nearest(face.embedding, candidates, count)), _crop(picture, face.box))
             for face in self._engine.faces_of_many([picture])[0]
-        ]
+        )
+        return Examination(faces, self._release, self._engine.space, self._rules.threshold, self._rules.margin)
+
+    def try_out(self, people: Sequence[TrialPerson], frames: Sequence[bytes]) -> Trial:
+        """Frames with a gallery of their own. Raises UndecodableImage."""
+        return try_out(self._engine, self._rules, people, frames)
 
     def _recognition(self, faces: list[Face], gallery_version: int) -> Recognition:
         candidates = self._gallery.at_least(gallery_version)

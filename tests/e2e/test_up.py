@@ -84,12 +84,14 @@ def test_once_interrupted_before_a_verdict_is_no_success(data: Path) -> None:
     assert left_of(data) == []
 
 
-def test_a_wrong_verdict_is_a_failure(data: Path) -> None:
-    os.environ["DOORBELL_MATCH_THRESHOLD"] = "0.01"
-    try:
-        done = up(data, "--once")
-    finally:
-        del os.environ["DOORBELL_MATCH_THRESHOLD"]
+def test_a_wrong_verdict_is_a_failure(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    nobody = ["release", "pack", "yunet-dlib-1", "--recipe", "yunet-dlib", "--threshold", "0.01"]
+    command = [sys.executable, "-m", "cluster.cli.main", *nobody]
+    subprocess.run(command, env=os.environ | {"DOORBELL_DATA": str(data)}, check=True, timeout=60)
+
+    done = up(data, "--once")
+
     assert done.returncode == 1
     assert not all(row["as_expected"] for row in lines(done.stdout) if "frame" in row)
 

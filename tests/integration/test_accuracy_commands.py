@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,12 +24,12 @@ from benchmarks.seen import look
 from cluster.cli.main import main
 from cluster.security.keyring import make_master_key
 from samples.frames import PHOTOS
-from serve_apps.app import SPACE, build_gallery
+from serve_apps.app import build_gallery
 from serve_apps.database import connect, migrate
 from serve_apps.faces import Standing
 from serve_apps.gallery.person import NewFace
 from serve_apps.recognition.decode import decode
-from serve_apps.recognition.engine import YunetDlib
+from serve_apps.recognition.engine import DLIB_SPACE, YunetDlib
 from serve_apps.settings import load
 
 FOUR = {"resident": ("resident-1", "resident-2"), "barred": ("barred-1", "barred-2")}
@@ -83,7 +84,7 @@ def enrol(engine: YunetDlib, people: dict[str, tuple[str, ...]]) -> None:
             content = (PHOTOS / f"{photo}.jpg").read_bytes()
             face = engine.faces(decode(content))[0]
             digest = hashlib.sha256(content).hexdigest()
-            gallery.add_face(person, NewFace(digest, face.quality, face.embedding, SPACE, b"crop"), now)
+            gallery.add_face(person, NewFace(digest, face.quality, face.embedding, DLIB_SPACE, b"crop"), now)
 
 
 @pytest.fixture(scope="module")
@@ -192,18 +193,19 @@ def test_a_small_gallery_is_calibrated(data: Path) -> None:
     assert (found["persons"], found["photographs"], found["pairs_within"], found["pairs_between"]) == (2, 4, 2, 4)
     assert found["farthest_of_one"]["distance"] < found["threshold"] < found["nearest_of_two"]["distance"]
     assert found["nearest_of_two"]["persons"] == ["barred", "resident"]
-    assert found["settings"]["DOORBELL_MATCH_THRESHOLD"] == str(found["threshold"])
+    assert found["thresholds"] == {"threshold": found["threshold"], "margin": found["margin"]}
     assert (found["false_accept"]["errors"], found["false_reject"]["errors"]) == (0, 0)
     assert found["false_accept"]["interval_95"][1] > 0.5
 
 
-def test_the_two_settings_are_printed_and_the_present_ones_judged(data: Path) -> None:
-    done = in_this_process(data, "calibrate", DOORBELL_MATCH_THRESHOLD="0.2")
+def test_the_command_that_packs_the_two_is_printed_and_the_present_ones_judged(data: Path) -> None:
+    done = in_this_process(data, "calibrate")
 
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-2].startswith("DOORBELL_MATCH_THRESHOLD=0.")
-    assert done.stdout.splitlines()[-1].startswith("DOORBELL_MATCH_MARGIN=0.")
-    assert "4 of 4" in done.stdout
+    command = r"doorbell release pack NEW-NAME --from yunet-dlib-1 --threshold 0\.\d+ --margin 0\.\d+"
+    assert re.fullmatch(command, done.stdout.splitlines()[-1])
+    assert "0.58" in done.stdout
+    assert "0 of 4" in done.stdout
 
 
 def test_a_gallery_of_one_or_of_nobody_or_of_another_key_is_one_line_and_status_2(
@@ -235,4 +237,4 @@ def test_somebody_enrolled_twice_is_named_with_status_1(
 
     assert done.returncode == 1
     assert "Ada and Ada again, 0.000" in done.stdout
-    assert "DOORBELL_MATCH_THRESHOLD" not in done.stdout
+    assert "release pack" not in done.stdout

@@ -24,13 +24,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from apprise.plugins.custom_json import NotifyJSON
 
-from cluster.security import device_codes
+from cluster.deployment.history import rollouts
 from cluster.security.api_keys import KeyCheck, KeyStore, Scope
 from cluster.security.keyring import Keyring, KeyringError
 from serve_apps import tables
 from serve_apps.database import DatabaseError, connect, in_commit_order, migrate
 from serve_apps.events import store
 from serve_apps.events.event import Event, EventFilter
+from serve_apps.events.failures import FailedTry, Failures
+from serve_apps.events.observations import Observations, Seen, observed
 from serve_apps.events.store import EventStore, FrameIdReused
 from serve_apps.faces import Box, Frame, Identity, Recognition, Standing, Trigger, Verdict
 from serve_apps.gallery.chains import NOBODY
@@ -137,7 +139,7 @@ def test_the_migrated_schema_is_the_one_in_the_code(empty: str) -> None:
 
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, [tables.metadata, device_codes.metadata]) == []
+        assert compare_metadata(context, [tables.metadata, rollouts.metadata]) == []
 
 
 def test_migrating_again_changes_nothing(house: Household) -> None:
@@ -305,6 +307,8 @@ def some_events(house: Household) -> dict[str, str]:
         ({"since": NOW + timedelta(hours=3)}, [4, 3]),
         ({"until": NOW + timedelta(hours=3)}, [2, 1, 0]),
         ({"person_id": "person", "camera_id": "back-door"}, [2]),
+        ({"release": "release-1"}, [4, 3, 2, 1, 0]),
+        ({"release": "release-2"}, []),
         ({"camera_id": "nowhere"}, []),
     ],
 )
@@ -317,6 +321,28 @@ def test_events_are_found_by_what_they_are_asked_for(
     found = house.events.newest_first(EventFilter(**wanted), 10)
 
     assert [event.frame_id for event in found] == [f"frame-{number}" for number in frames]
+
+
+def test_releases_are_observed_alike_on_both_databases(house: Household) -> None:
+    person = house.enrol("Resident").id
+    house.post(a_frame("known"), people=(person,))
+    house.post(a_frame("removed-since"), people=("nobody-any-more",))
+    house.post(a_frame("empty"))
+    Failures(house.engine, lambda write: write()).note(FailedTry(NOW, "recognizer-green", None, None, "TimeoutError"))
+
+    seen = Seen(requests=3, faces=2, unknown_faces=1, no_face=1, recognize_ms=[], distances=[0.3])
+    assert observed(house.engine, 0, 0, 10) == Observations({"release-1": seen}, {"recognizer-green": 1}, 3, 1)
+    assert observed(house.engine, 3, 1, 10) == Observations({}, {}, 3, 1)
+
+
+def test_failed_tries_beyond_the_newest_are_pruned(house: Household) -> None:
+    failures = Failures(house.engine, lambda write: write(), kept=2)
+    for number in range(4):
+        failures.note(FailedTry(NOW, "recognizer-green", None, None, str(number)))
+
+    with house.engine.connect() as connection:
+        kept = connection.scalars(sa.select(tables.recognition_failures.c.error))
+        assert sorted(kept) == ["2", "3"]
 
 
 def test_pages_of_events_neither_overlap_nor_leave_any_out(house: Household) -> None:

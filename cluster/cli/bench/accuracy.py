@@ -35,6 +35,8 @@ def accuracy(
     settings = load()
     from benchmarks.accuracy import as_json as fields
     from benchmarks.accuracy import measure, table
+    from serve_apps.recognition.detect import DetectorLimits
+    from serve_apps.recognition.match import MatchRules
 
     console = Console(stderr=True)  # where nobody watches, a bar would leave an empty line beside an error's one
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -42,8 +44,8 @@ def accuracy(
         report = measure(
             chosen,
             settings.weights_folder,
-            settings.detect_long_side,
-            settings.match_threshold,
+            DetectorLimits().long_side,
+            MatchRules().threshold,
             lambda done, total: progress.update(task, completed=done, total=total),
         )
     if plot is not None:

@@ -25,6 +25,10 @@ def test_everything_lies_in_the_data_folder_unless_told_otherwise(
     assert settings.keyring_url == f"sqlite:///{tmp_path}/data/keyring.db"
     assert settings.crops_url == f"{tmp_path}/data/crops"
     assert settings.master_key_file == tmp_path / "data" / "master.key"
+    assert settings.releases_url == f"{tmp_path}/data/releases"
+    assert settings.release_keys_file == tmp_path / "data" / "release_keys.pub"
+    assert settings.release_signing_key_file == tmp_path / "data" / "release_signing.key"
+    assert settings.releases_cache == tmp_path / "data" / "releases-cache"
 
 
 def test_a_url_that_is_given_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,9 +40,9 @@ def test_a_url_that_is_given_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_misspelt_name_is_told_the_nearest_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOORBELL_MATCH_TRESHOLD", "0.5")
+    monkeypatch.setenv("DOORBELL_MAX_WATING", "5")
 
-    with pytest.raises(SettingsError, match=r"DOORBELL_MATCH_TRESHOLD is no setting.*DOORBELL_MATCH_THRESHOLD\?"):
+    with pytest.raises(SettingsError, match=r"DOORBELL_MAX_WATING is no setting.*DOORBELL_MAX_WAITING\?"):
         load()
 
 
@@ -51,7 +55,7 @@ def test_a_name_like_nothing_we_know_is_refused_too(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DOORBELL_MATCH_THRESHOLD", "0"), ("DOORBELL_ENGINE", "magic"), ("DOORBELL_MAX_WAITING", "many")],
+    [("DOORBELL_BODY_SECONDS", "0"), ("DOORBELL_ENGINE", "magic"), ("DOORBELL_MAX_WAITING", "many")],
 )
 def test_a_value_out_of_range_is_one_line_with_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
@@ -59,6 +63,25 @@ def test_a_value_out_of_range_is_one_line_with_its_name(monkeypatch: pytest.Monk
     with pytest.raises(SettingsError, match=name) as caught:
         load()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("DOORBELL_MATCH_THRESHOLD", "--threshold"),
+        ("DOORBELL_MATCH_MARGIN", "--margin"),
+        ("DOORBELL_DETECT_LONG_SIDE", "--long-side"),
+    ],
+)
+def test_what_a_release_says_now_is_no_setting_and_the_way_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, option: str
+) -> None:
+    monkeypatch.setenv(name, "0.5")
+
+    with pytest.raises(
+        SettingsError, match=f"{name} moved into the release: .*release pack NAME --from .* {option} 0.5"
+    ):
+        load()
 
 
 def test_what_the_command_line_reads_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

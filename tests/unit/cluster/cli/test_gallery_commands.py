@@ -8,7 +8,7 @@ import pytest
 
 from cluster.cli.main import main
 from cluster.security.keyring import Keyring, make_master_key, master_key
-from serve_apps.database import connect
+from serve_apps.database import alone, connect
 from serve_apps.gallery.saved import Header, save
 
 
@@ -84,4 +84,16 @@ def test_a_file_that_is_not_there_is_one_line(saved: Path, capsys: pytest.Captur
 @pytest.mark.parametrize("sizes", ["many", "1000,", "", "0", "1", "-5", "1000,99999999", "1e3"])
 def test_sizes_that_are_none_are_one_line(capsys: pytest.CaptureFixture[str], sizes: str) -> None:
     assert run("bench", "gallery", "--sizes", sizes) == 2
+    complaint(capsys)
+
+
+def test_two_at_once_that_embed_the_gallery_are_one_line(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with alone(connect(f"sqlite:///{saved.parents[1]}/doorbell.db"), "reembedding"):
+        assert run("gallery", "reembed", "--release", "yunet-dlib-1") == 2
+    assert "another 'doorbell gallery reembed' is at work on this gallery" in complaint(capsys)
+
+
+@pytest.mark.parametrize("options", [(), ("--release",), ("--release", "r", "--share", "0"), ("--release", "r", "x")])
+def test_options_that_say_nothing_are_one_line(capsys: pytest.CaptureFixture[str], options: tuple[str, ...]) -> None:
+    assert run("gallery", "reembed", *options) == 2
     complaint(capsys)

@@ -341,7 +341,7 @@ def test_a_flipped_bit_anywhere_in_the_clear_text_keeps_no_recognizer_from_start
 
 
 def test_the_index_of_another_past_is_not_used(large: House, tmp_path: Path) -> None:
-    with large.gallery._engine.begin() as connection:
+    with large.gallery.database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM gallery_changes WHERE seq = (SELECT max(seq) FROM gallery_changes)")
 
     index, _ = large.started()

@@ -97,7 +97,7 @@ def test_pictures_of_odd_sizes_have_no_faces_and_no_errors(engine: YunetDlib, sh
 
 
 def test_a_crop_holds_the_face_with_its_surroundings(recognizer: Recognizer) -> None:
-    (examined,) = recognizer.examine((PHOTOS / "resident-1.jpg").read_bytes(), 0, 2)
+    (examined,) = recognizer.examine((PHOTOS / "resident-1.jpg").read_bytes(), 0, 2).faces
 
     height, width = decode(examined.crop).shape[:2]
     assert max(height, width) <= 512

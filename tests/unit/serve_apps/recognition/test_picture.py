@@ -102,7 +102,7 @@ def test_a_large_jpeg_that_lies_has_its_faces_where_they_are_upright(
 def test_a_crop_of_a_large_jpeg_has_as_many_pixels_as_it_may(engine: YunetDlib, side: int, longest: int) -> None:
     recognizer = Recognizer(engine, Empty(), MatchRules(), "release")
 
-    (examined,) = recognizer.examine(jpeg(large(side)), 0, 1)
+    (examined,) = recognizer.examine(jpeg(large(side)), 0, 1).faces
 
     assert max(decode(examined.crop).shape) >= longest
 

@@ -1,0 +1,83 @@
+"""`doorbell serve config` and `doorbell serve check`: the way by plain `serve deploy`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from cluster.deployment.control import (
+    DashboardUnreachable,
+    Serve,
+    ServeNotRunning,
+    serve_schema,
+    serve_values,
+    token_of,
+)
+from cluster.deployment.kept import kept, state_file
+from cluster.deployment.serve_config import generate
+from cluster.deployment.shipped import shipped
+from cluster.deployment.strict import problems
+from cluster.preflight import Ports
+from serve_apps.settings import load
+
+app = typer.Typer(help="Serve's config: made, and checked strictly.", no_args_is_help=True)
+DASHBOARD = f"http://127.0.0.1:{Ports().dashboard}"
+
+
+@app.command()
+def config(
+    output: Annotated[Path | None, typer.Option(help="Write it there instead of printing it.")] = None,
+    dashboard: Annotated[str, typer.Option(help="Address of Ray's dashboard.")] = DASHBOARD,
+) -> None:
+    """Print what `serve deploy` takes for the present state: the cluster's, or the kept, or the shipped one."""
+    source, found = present(load().folder, dashboard)
+    text = f"# {source}\n" + yaml.safe_dump(found, sort_keys=False)
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text)
+        print(f"{output}: {source}")
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Serve config.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The problems as one JSON object.")] = False,
+) -> int:
+    """Find every misspelt key and wrong value before Serve is given a config; status 2 when there is one."""
+    found = problems_of(file)
+    if as_json:
+        print(json.dumps({"file": str(file), "problems": found}))
+    elif found:
+        print("\n".join(f"{file}: {line}" for line in found), file=sys.stderr)
+    else:
+        print(f"{file}: nothing is wrong")
+    return 2 if found else 0
+
+
+def present(data: Path, dashboard: str) -> tuple[str, dict[str, Any]]:
+    """Where the present config comes from, and the config. Raises ServeError for a cluster that refuses to tell."""
+    if (data / "ray_token").exists():
+        try:
+            with Serve(dashboard, token_of(data)) as serve:
+                return f"as deployed in the cluster of {dashboard}", serve.config()
+        except (DashboardUnreachable, ServeNotRunning) as error:
+            print(f"doorbell: {error}; the config is that of the next start", file=sys.stderr)
+    file = state_file(data)
+    if state := kept(file):
+        return f"from the state kept in {file}", generate(shipped(), state.at_rest())
+    return "as shipped: no cluster is up and no state is kept", shipped()
+
+
+def problems_of(file: Path) -> list[str]:
+    """One line each. Raises OSError."""
+    try:
+        found = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return [f"is no YAML: {' '.join(str(error).split())}"]
+    return problems(found, serve_schema(), serve_values)

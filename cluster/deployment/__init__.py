@@ -1,0 +1,1 @@
+"""Which releases are deployed as which colour, as Serve's config."""

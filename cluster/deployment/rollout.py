@@ -1,0 +1,87 @@
+"""A rollout: one release on its way to the traffic, and back again when it must.
+
+What happens next is decided here, from values; nothing is asked and nothing is moved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Colour: TypeAlias = Literal["blue", "green"]
+
+
+class Step(StrEnum):
+    """Where a rollout is. `idle` is said of a cluster without any."""
+
+    IDLE = "idle"
+    PREPARING = "preparing"
+    DEPLOYING = "deploying"
+    VALIDATING = "validating"
+    SWITCHING = "switching"
+    ROLLING_BACK = "rolling_back"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows."""
+        return self in (Step.COMPLETED, Step.FAILED, Step.IDLE)
+
+
+FOLLOWS: dict[Step, Step] = {
+    Step.PREPARING: Step.DEPLOYING,
+    Step.DEPLOYING: Step.VALIDATING,
+    Step.VALIDATING: Step.SWITCHING,
+    Step.SWITCHING: Step.COMPLETED,
+    Step.ROLLING_BACK: Step.FAILED,
+}
+"""The way of a rollout that meets nothing; from each of these steps `rolling_back` is possible too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`shares` of the traffic in percent, one after the other, the last one 100; each is held for `hold_seconds` and
+    until the release has decided `requests` frames, but no longer than `most_seconds`. Then all of the traffic is
+    watched for `bake_seconds`, while the old release stands by. `slower`: how many times as long as the live release
+    it may take.
+    """
+
+    shares: tuple[float, ...] = (100.0,)
+    hold_seconds: float = 0.0
+    requests: int = 0
+    most_seconds: float = 3600.0
+    bake_seconds: float = 60.0
+    slower: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One row of the history; `place` counts the shares that were passed, `why` says how it ended in one paragraph."""
+
+    id: str
+    release: str
+    digest: str
+    colour: Colour
+    before: str
+    step: Step
+    place: int
+    plan: Plan
+    started_at: datetime
+    updated_at: datetime
+    why: str = ""
+
+
+def resumed(rollout: Rollout, lease_until: datetime | None, now: datetime) -> Step:
+    """Where a controller that finds this rollout goes on.
+
+    Until traffic moves everything may be done again. Once it has moved, a lease that has ended means that the gateways
+    are back at the old release already, and nobody has watched since: the rest is cleaning up.
+    """
+    if rollout.step is not Step.SWITCHING:
+        return rollout.step
+    if lease_until is not None and lease_until <= now:
+        return Step.ROLLING_BACK
+    return Step.SWITCHING

@@ -1,0 +1,29 @@
+"""The Serve config that the package brings, and what one machine makes of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CONFIG = Path(__file__).parent.parent.parent / "serve_apps" / "serve.yaml"
+
+
+def shipped() -> dict[str, Any]:
+    """serve_apps/serve.yaml: the template of every generated config."""
+    config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    return config
+
+
+def on_one_machine(config: Mapping[str, Any], port: int, cores: int) -> dict[str, Any]:
+    """A config with this port and, so that no colour grows beyond the cores, with their number as the most replicas."""
+    adapted: dict[str, Any] = copy.deepcopy(dict(config))
+    adapted["http_options"]["port"] = port
+    for application in adapted["applications"]:
+        for deployment in application.get("deployments", []):
+            if scaling := deployment.get("autoscaling_config"):
+                scaling["max_replicas"] = max(scaling["min_replicas"], cores)
+    return adapted

@@ -1,0 +1,68 @@
+"""Answer a trial with an engine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import psutil
+
+from serve_apps.faces import Embedding, Standing, UndecodableImage, verdict_of
+from serve_apps.recognition.decode import Picture
+from serve_apps.recognition.engine import Engine
+from serve_apps.recognition.match import MatchRules, Neighbour, identify
+from serve_apps.recognition.trial import Trial, TrialFrame, TrialPerson
+
+
+class _Few:
+    """Candidates for a handful of people."""
+
+    def __init__(self, people: dict[str, tuple[Standing, list[Embedding]]]) -> None:
+        self._people = {name: (standing, np.stack(rows)) for name, (standing, rows) in people.items() if rows}
+
+    def nearest(self, embedding: Embedding, count: int) -> list[Neighbour]:
+        found = [
+            Neighbour(name, standing, float(np.linalg.norm(rows - embedding, axis=1).min()))
+            for name, (standing, rows) in self._people.items()
+        ]
+        return sorted(found, key=lambda each: (each.distance, each.person_id))[:count]
+
+
+def try_out(engine: Engine, rules: MatchRules, people: Sequence[TrialPerson], frames: Sequence[bytes]) -> Trial:
+    """Enrol the people for this one time and answer the frames. Raises UndecodableImage for a frame that is none."""
+    unusable: list[str] = []
+    enrolled: dict[str, tuple[Standing, list[Embedding]]] = {}
+    for person in people:
+        rows: list[Embedding] = []
+        for number, photo in enumerate(person.photos, 1):
+            faces = _faces(engine, photo)
+            if len(faces) == 1:
+                rows += faces
+            else:
+                unusable.append(f"photograph {number} of {person.name}: {len(faces)} faces are found")
+        enrolled[person.name] = person.standing, rows
+    candidates = _Few(enrolled)
+    answers = tuple(_answer(engine, rules, candidates, frame) for frame in frames)
+    return Trial(tuple(unusable), answers, os.getpid(), psutil.Process().memory_info().rss)
+
+
+def _faces(engine: Engine, photo: bytes) -> list[Embedding]:
+    try:
+        return [face.embedding for face in engine.faces_of_many([Picture(photo)])[0]]
+    except UndecodableImage:
+        return []
+
+
+def _answer(engine: Engine, rules: MatchRules, candidates: _Few, frame: bytes) -> TrialFrame:
+    begun = time.perf_counter()
+    identities = identify(engine.faces_of_many([Picture(frame)])[0], candidates, rules)
+    milliseconds = (time.perf_counter() - begun) * 1000
+    matched = [each for each in identities if each.person_id is not None]
+    return TrialFrame(
+        verdict_of([each.standing for each in identities]),
+        tuple(sorted(each.person_id for each in matched if each.person_id)),
+        tuple(each.distance for each in matched if each.distance is not None),
+        milliseconds,
+    )

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cluster.security.api_keys import Scope
+from samples.frames import PHOTOS
+from serve_apps.events import store
+from serve_apps.events.failures import FailedTry, Failures
+from serve_apps.faces import Box, Frame, Identity, Recognition, Standing, Trigger
+
+STRANGER = (PHOTOS / "stranger-1.jpg").read_bytes()
+OBSERVATIONS = "/api/v1/releases/observations"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def a_face(distance: float, person: str | None = None) -> Identity:
+    standing = Standing.UNKNOWN if person is None else Standing.KNOWN
+    return Identity(Box(1, 2, 3, 4), 0.9, 0.8, standing, person, distance, None)
+
+
+@pytest.fixture
+def person(door: Any) -> str:
+    return door.parts.gallery.add_person("Resident", Standing.KNOWN, NOW).id
+
+
+def decide(door: Any, release: str, *faces: Identity, ms: float | None = 10.0, count: int = 1) -> None:
+    """Events as the pipeline writes them."""
+    with door.parts.pipeline.engine.begin() as connection:
+        for _ in range(count):
+            frame = Frame(uuid.uuid4().hex, "front-door", NOW, NOW, Trigger.BUTTON, b"image")
+            store.insert(connection, frame, Recognition(faces, release, ms))
+
+
+def observed(door: Any, **wanted: Any) -> Any:
+    answer = door.client(Scope.ADMIN).get(OBSERVATIONS, params=wanted)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_what_each_release_did_is_counted(door: Any, person: str) -> None:
+    decide(door, "blue-1", a_face(0.3, person), a_face(0.7), ms=10.0)
+    decide(door, "blue-1", a_face(0.4, person), ms=20.0)
+    decide(door, "green-1", ms=None)
+
+    assert observed(door) == {
+        "releases": [
+            {
+                "release": "blue-1",
+                "requests": 2,
+                "faces": 3,
+                "unknown_faces": 1,
+                "no_face": 0,
+                "recognize_ms": [20.0, 10.0],
+                "distances": [0.4, 0.3],
+            },
+            {
+                "release": "green-1",
+                "requests": 1,
+                "faces": 0,
+                "unknown_faces": 0,
+                "no_face": 1,
+                "recognize_ms": [],
+                "distances": [],
+            },
+        ],
+        "failed_tries": {},
+        "last_seq": 3,
+        "last_failure": 0,
+    }
+
+
+def test_only_what_came_behind_the_last_answer_is_counted_again(door: Any) -> None:
+    decide(door, "blue-1", count=3)
+    before = observed(door)
+    decide(door, "blue-1")
+
+    assert observed(door, since_seq=before["last_seq"])["releases"][0]["requests"] == 1
+    assert observed(door, since_seq=4)["releases"] == []
+
+
+def test_of_many_values_the_newest_are_told_and_all_are_counted(door: Any, person: str) -> None:
+    for number in range(4):
+        decide(door, "blue-1", a_face(number / 10, person), ms=float(number))
+
+    (seen,) = observed(door, limit=2)["releases"]
+
+    assert (seen["requests"], seen["faces"]) == (4, 4)
+    assert (seen["recognize_ms"], seen["distances"]) == ([3.0, 2.0], [0.3, 0.2])
+
+
+def test_failed_tries_are_counted_by_application(door: Any) -> None:
+    failures = Failures(door.parts.pipeline.engine, lambda write: write())
+    for application in ("recognizer-green", "recognizer-green", "recognizer-blue"):
+        failures.note(FailedTry(NOW, application, None, None, "TimeoutError"))
+
+    assert observed(door)["failed_tries"] == {"recognizer-green": 2, "recognizer-blue": 1}
+    assert observed(door, since_failure=2) == {
+        "releases": [],
+        "failed_tries": {"recognizer-blue": 1},
+        "last_seq": 0,
+        "last_failure": 3,
+    }
+
+
+@pytest.mark.parametrize("wanted", [{"since_seq": -1}, {"since_seq": 10**18}, {"limit": 0}, {"limit": 5001}])
+def test_wrong_bounds_are_refused(door: Any, wanted: dict[str, int]) -> None:
+    assert door.client(Scope.ADMIN).get(OBSERVATIONS, params=wanted).status_code == 422
+
+
+def test_other_keys_may_not_see_them(door: Any) -> None:
+    assert door.client(Scope.EVENTS).get(OBSERVATIONS).status_code == 403
+
+
+def test_events_are_found_by_the_release_that_decided(door: Any) -> None:
+    decide(door, "blue-1", count=2)
+    decide(door, "green-1")
+
+    answer = door.client(Scope.EVENTS).get("/api/v1/events", params={"release": "green-1"}).json()
+
+    assert [event["release"] for event in answer["events"]] == ["green-1"]
+
+
+def test_the_time_that_recognition_took_is_kept_with_the_event(door: Any) -> None:
+    async def timed(frame: Frame, version: int) -> Recognition:
+        return Recognition((), "blue-1", 12.5)
+
+    parts = dataclasses.replace(door.parts, pipeline=dataclasses.replace(door.parts.pipeline, recognize=timed))
+    client = dataclasses.replace(door, parts=parts).client(Scope.ADMIN)
+    client.post("/api/v1/frames", content=STRANGER, headers={"X-Camera-Id": "front-door"})
+
+    (seen,) = observed(door)["releases"]
+    assert seen["recognize_ms"] == [12.5]

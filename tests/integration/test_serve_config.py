@@ -1,0 +1,132 @@
+"""Serve's config against a real Serve: read, checked with its own models, put back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster.cli.serve_config import check, problems_of
+from cluster.deployment.colours import Deployed, State
+from cluster.deployment.control import (
+    ConfigRefused,
+    DashboardUnreachable,
+    Serve,
+    TokenRefused,
+    serve_schema,
+    serve_values,
+    token_of,
+)
+from cluster.deployment.serve_config import generate, state_of
+from cluster.deployment.shipped import shipped
+from cluster.deployment.strict import GatewayKeys, RecognizerKeys, problems
+from cluster.launcher import serve_config
+from serve_apps.app import RecognizerArgs
+from tests.conftest import eventually
+
+BOTH = State("blue", {"blue": Deployed("yunet-dlib-1"), "green": Deployed("yunet-dlib-1")}, {"blue": 99, "green": 1})
+
+
+@pytest.fixture
+def dashboard(cluster) -> str:
+    return f"http://127.0.0.1:{cluster.ports.dashboard}"
+
+
+def test_the_running_config_is_the_one_that_was_handed_over(cluster, dashboard: str) -> None:
+    with Serve(dashboard, token_of(cluster.data)) as serve:
+        found = serve.config()
+
+    handed = serve_config(cluster.ports)
+    assert found["applications"] == handed["applications"]
+    assert found["logging_config"] == handed["logging_config"]
+    assert found["http_options"].items() >= handed["http_options"].items()
+    assert problems(found, serve_schema(), serve_values) == []
+
+
+def test_replicas_are_seen_with_their_processes_and_what_is_left_over(cluster, dashboard: str) -> None:
+    with Serve(dashboard, token_of(cluster.data)) as serve:
+        recognizer, free = serve.details()["recognizer-blue"], serve.free()
+
+    assert recognizer.status == "RUNNING"
+    assert {replica.state for replica in recognizer.deployments[0].replicas} == {"RUNNING"}
+    pids = {replica.pid for replica in recognizer.deployments[0].replicas}
+    assert pids <= {process.pid for process in cluster.processes("ray::")}
+    assert free.cpus >= 2, "there is room for a second colour"
+    assert free.memory > 0
+
+
+def test_weights_that_are_put_are_read_back_and_the_next_start_is_told(cluster, dashboard: str) -> None:
+    with Serve(dashboard, token_of(cluster.data)) as serve:
+        before = serve.config()
+        changed = replace(state_of(before), weights={"blue": 7})
+        serve.put(generate(before, changed))
+        try:
+            assert eventually(lambda: state_of(serve.config()) == changed)
+            printed = cluster.doorbell("serve", "config", "--dashboard", dashboard)
+            assert state_of(yaml.safe_load(printed.stdout)) == changed
+        finally:
+            serve.put(before)
+        assert eventually(lambda: all(each.status == "RUNNING" for each in serve.details().values()))
+
+
+def test_what_cannot_be_done_is_told(cluster, dashboard: str) -> None:
+    with Serve(dashboard, "another token") as serve, pytest.raises(TokenRefused):
+        serve.config()
+    with Serve(dashboard, token_of(cluster.data)) as serve, pytest.raises(ConfigRefused):
+        serve.put({"applications": [{"name": "x"}]})
+    with Serve("http://127.0.0.1:1", "") as serve, pytest.raises(DashboardUnreachable, match="is the cluster up"):
+        serve.config()
+
+
+def test_every_generated_config_passes_the_strict_check() -> None:
+    assert problems(shipped(), serve_schema(), serve_values) == []
+    assert problems(generate(shipped(), BOTH), serve_schema(), serve_values) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("max_ongoing_requests", -1, "max_ongoing_requests: Input should be greater than 0"),
+        ("num_replica", 1, "num_replica: no such key; did you mean num_replicas?"),
+        ("autoscaling_config", {"min_replicas": "two"}, "autoscaling_config.min_replicas: Input should be a valid"),
+        ("autoscaling_config", {"min_replica": 2}, "min_replica: no such key; did you mean min_replicas?"),
+        ("autoscaling_config", {"min_replicas": 3, "max_replicas": 2}, "max_replicas"),
+        ("ray_actor_options", {"num_cpu": 1}, "ray_actor_options.num_cpu: no such key; did you mean num_cpus?"),
+        ("max_ongoing_requests", "many", "max_ongoing_requests: Input should be a valid integer"),
+    ],
+)
+def test_serves_own_models_find_wrong_values(tmp_path: Path, key: str, value: object, said: str) -> None:
+    config = shipped()
+    config["applications"][0]["deployments"][0][key] = value
+    file = tmp_path / "serve.yaml"
+    file.write_text(yaml.safe_dump(config))
+
+    found = problems_of(file)
+
+    assert [line for line in found if line.startswith("applications[0].deployments[0].") and said in line], found
+
+
+def test_our_keys_are_those_of_the_application() -> None:
+    assert RecognizerArgs.model_fields.keys() <= RecognizerKeys.model_fields.keys()
+    routing = pytest.importorskip("serve_apps.api.routing")
+    if not hasattr(routing, "Routing"):
+        pytest.skip("the gateway takes weights only")
+    assert routing.Routing.model_fields.keys() == GatewayKeys.model_fields.keys()
+
+
+def test_a_misspelt_key_ends_the_check_with_status_2(
+    cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "serve.yaml"
+    file.write_text("applications: []\napplication: []\n")
+
+    checked = cluster.doorbell("serve", "check", str(file))
+
+    assert checked.returncode == 2
+    assert f"{file}: application: no such key; did you mean applications?\n" in checked.stderr
+    assert check(file, as_json=True) == 2
+    found = json.loads(capsys.readouterr().out)["problems"]
+    assert found == [line.removeprefix(f"{file}: ") for line in checked.stderr.splitlines()]

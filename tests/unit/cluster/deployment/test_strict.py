@@ -1,0 +1,136 @@
+"""With the schema as Serve 2.60 gives it, cut down to the keys used here, and no Ray: see the integration tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cluster.deployment.import_paths import why_not
+from cluster.deployment.shipped import shipped
+from cluster.deployment.strict import problems
+
+SCALING = {"properties": {"min_replicas": {}, "max_replicas": {}}}
+DEPLOYMENT = {
+    "properties": {
+        "name": {},
+        "num_replicas": {},
+        "user_config": {"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]},
+        "autoscaling_config": {"anyOf": [{"type": "object"}, {"$ref": "#/$defs/Scaling"}, {"type": "null"}]},
+    }
+}
+APPLICATION = {
+    "properties": {
+        "name": {},
+        "import_path": {},
+        "route_prefix": {},
+        "args": {"type": "object"},
+        "deployments": {"items": {"$ref": "#/$defs/Deployment"}},
+    }
+}
+SCHEMA = {
+    "$defs": {"Scaling": SCALING, "Deployment": DEPLOYMENT, "Application": APPLICATION},
+    "properties": {"http_options": {}, "applications": {"items": {"$ref": "#/$defs/Application"}}},
+}
+
+
+def small() -> dict[str, Any]:
+    config = shipped()
+    kept = {key: config[key] for key in ("http_options", "applications")}
+    scaling = kept["applications"][0]["deployments"][0]["autoscaling_config"]
+    kept["applications"][0]["deployments"][0]["autoscaling_config"] = {"min_replicas": scaling["min_replicas"]}
+    return kept
+
+
+def told(change: Callable[[dict[str, Any]], object]) -> list[str]:
+    config = small()
+    change(config)
+    return problems(config, SCHEMA, lambda _: [])
+
+
+def user_config(**changes: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda config: config["applications"][1]["deployments"][0]["user_config"].update(changes)
+
+
+def test_the_shipped_config_is_right() -> None:
+    assert told(lambda _: None) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda c: c.update(http_option={}), "http_option: no such key; did you mean http_options?"),
+        (lambda c: c.update(zzz={}), "zzz: no such key"),
+        (lambda c: c["applications"][0].update(arg={}), "applications[0].arg: no such key; did you mean args?"),
+        (
+            lambda c: c["applications"][0]["deployments"][0].update(num_replica=1),
+            "applications[0].deployments[0].num_replica: no such key; did you mean num_replicas?",
+        ),
+        (
+            lambda c: c["applications"][0]["deployments"][0]["autoscaling_config"].update(max_replica=1),
+            "applications[0].deployments[0].autoscaling_config.max_replica: no such key; did you mean max_replicas?",
+        ),
+        (
+            lambda c: c["applications"][0]["args"].update(digst="a"),
+            "applications[0].args.digst: no such key; did you mean digest?",
+        ),
+        (
+            lambda c: c["applications"][0].update(import_path="serve_apps.app:recogniser"),
+            "applications[0].import_path: serve_apps.app:recogniser: serve_apps.app has no recogniser; "
+            "did you mean serve_apps.app:recognizer?",
+        ),
+        (
+            lambda c: c["applications"][2].update(name="gateway"),
+            "applications[2].name: 2 applications are called gateway; give each its own name",
+        ),
+        (
+            lambda c: c["applications"].pop(1),
+            "applications: no application is called gateway, so nothing answers",
+        ),
+        (
+            user_config(weights={"recognizer-green": 100}),
+            "applications[1].deployments[0].user_config.weights.recognizer-green: no such recognizer; "
+            "the config has recognizer-blue",
+        ),
+        (
+            user_config(weights={"recognizer-blue": 0}),
+            "applications[1].deployments[0].user_config.weights: no recognizer has any weight",
+        ),
+        (
+            user_config(weights={"recognizer-blue": 100, "courier": 1}),
+            "applications[1].deployments[0].user_config.weights.courier: no such recognizer; "
+            "the config has recognizer-blue",
+        ),
+        (
+            user_config(until="2026-11-24T02:00:00Z"),
+            "applications[1].deployments[0].user_config: until and fallback belong together: give both or none",
+        ),
+        (
+            user_config(epoc=1),
+            "applications[1].deployments[0].user_config.epoc: no such key; did you mean epoch?",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(change: Callable[[dict[str, Any]], object], line: str) -> None:
+    assert line in told(change)
+
+
+def test_a_moment_without_quotes_or_without_a_zone_is_refused() -> None:
+    from datetime import UTC, datetime
+
+    fallback = {"recognizer-blue": 1}
+
+    assert "in quotes" in told(user_config(until=datetime.now(UTC), fallback=fallback))[0]
+    assert "user_config.until" in told(user_config(until="2026-11-24T02:00:00", fallback=fallback))[0]
+    assert told(user_config(until="2026-11-24T02:00:00Z", fallback=fallback)) == []
+
+
+@pytest.mark.parametrize("config", [None, 3, "text", [], {}, {"applications": 3}, {"applications": [3, {"name": []}]}])
+def test_what_is_no_config_at_all_is_told_too(config: object) -> None:
+    assert problems(config, SCHEMA, lambda _: [])
+
+
+def test_an_import_path_is_looked_up_without_importing() -> None:
+    assert why_not("serve_apps.app.gateway") is None
+    assert why_not("serve_apps.app:BaseModel") is None
+    assert why_not("serve_apps.ap:gateway") == "there is no module serve_apps.ap"
+    assert why_not("gateway") == "is no module:name"
