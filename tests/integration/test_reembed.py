@@ -408,8 +408,10 @@ def home(tmp_path: Path, engine: YunetDlib, weights_folder: Path) -> House:
 
 
 def command(house: House, *options: str) -> subprocess.Popen[str]:
-    arguments = [sys.executable, "-m", "cluster.cli.main", "gallery", "reembed", "--release", "yunet-dlib-1", *options]
+    doorbell = [sys.executable, "-m", "cluster.cli.main"]
     environment = os.environ | {"DOORBELL_DATA": str(house.at.folder)}
+    subprocess.run([*doorbell, "release", "pack", "dlib-2", "--recipe", "yunet-dlib"], env=environment, check=True)
+    arguments = [*doorbell, "gallery", "reembed", "--release", "dlib-2", *options]
     return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
