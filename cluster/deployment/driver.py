@@ -66,7 +66,7 @@ class Cluster(Protocol):
         """All traffic to the live release, at once; then this one ends. What was never deployed changes nothing."""
 
     def deciding(self, release: str) -> str | None:
-        """None when the public address is ready and `release` decides its events, else what is wrong."""
+        """None when `release` decides the events of the public address, else what is wrong; it must be ready, too."""
 
     def tried(self, colour: Colour | None) -> Tried:
         """Every golden frame once through this colour, or the live one."""
@@ -158,9 +158,9 @@ class Driver:
         begun = self._clock()
         self._cluster.share(self._rollout.colour, share, begun + timedelta(seconds=most) + LEASE_SPARE, self._number)
         self._tell(f"{share:g} % of the traffic")
-        mark, looks, said = self._baseline or self._cluster.mark(), max(1, int(most / POLL_SECONDS)), ""
-        if share < ALL:  # there is a live release to look at at the same time
-            mark = self._cluster.mark()
+        # Below 100 % there is a live release to look at at the same time.
+        mark = self._cluster.mark() if share < ALL or self._baseline is None else self._baseline
+        looks, said = max(1, int(most / POLL_SECONDS)), ""
         for passed in self._for(most):
             self._must_be_well()
             live, new = self._cluster.seen(self._rollout.release, mark)

@@ -83,8 +83,10 @@ class LiveCluster:
         found = self._serve.details().get(application_of(colour))
         if found is None:
             return ""
-        unwell = [each for each in found.deployments if each.status not in ("HEALTHY", "UPDATING", "UPSCALING")]
-        if found.status in ("DEPLOY_FAILED", "UNHEALTHY") or any(each.status == "UNHEALTHY" for each in unwell):
+        if found.status == "DEPLOY_FAILED" or "UNHEALTHY" in (
+            found.status,
+            *(each.status for each in found.deployments),
+        ):
             return _last_line(found)
         return None if found.status == "RUNNING" else ""
 
@@ -130,9 +132,7 @@ class LiveCluster:
             self._put(replace(back, releases={state.live: state.releases[state.live]}))
 
     def deciding(self, release: str) -> str | None:
-        answer = self._api.get("/api/ready")
-        if answer.status_code != httpx.codes.OK:
-            return f"/api/ready answers {answer.status_code}: {answer.text[:200]}"
+        self._asked("GET", "/api/ready")
         newest = self._asked("GET", "/api/v1/events", params={"limit": 1})["events"]
         if newest and newest[0]["release"] != release:
             return f"{newest[0]['release']} decided the newest event"

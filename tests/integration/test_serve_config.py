@@ -20,11 +20,13 @@ from cluster.deployment.control import (
     serve_values,
     token_of,
 )
+from cluster.deployment.live import RECOGNIZER_CPUS
 from cluster.deployment.serve_config import generate, state_of
 from cluster.deployment.shipped import shipped
 from cluster.deployment.strict import GatewayKeys, RecognizerKeys, problems
 from cluster.launcher import serve_config
 from serve_apps.app import RecognizerArgs
+from serve_apps.recognition.deployments import RecognizerReplica
 from tests.conftest import eventually
 
 BOTH = State("blue", {"blue": Deployed("yunet-dlib-1"), "green": Deployed("yunet-dlib-1")}, {"blue": 99, "green": 1})
@@ -130,3 +132,7 @@ def test_a_misspelt_key_ends_the_check_with_status_2(
     assert check(file, as_json=True) == 2
     found = json.loads(capsys.readouterr().out)["problems"]
     assert found == [line.removeprefix(f"{file}: ") for line in checked.stderr.splitlines()]
+
+
+def test_the_room_that_is_asked_for_is_what_a_recognizer_reserves() -> None:
+    assert RecognizerReplica.ray_actor_options["num_cpus"] == RECOGNIZER_CPUS
