@@ -9,8 +9,9 @@ ONLY ?=
 run: install
 	@exec $(BIN)/doorbell up --samples $(if $(ONCE),--once)
 
+# Two at once: what needs a cluster waits most of the time, and shares one.
 test: install-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: install-dev
 	$(BIN)/ruff check .

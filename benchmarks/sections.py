@@ -116,12 +116,34 @@ def accuracy(report: Report) -> list[str]:
     return lines
 
 
+def release(report: Report) -> list[str]:
+    """A row for each rollout."""
+    columns = ("rollout", "frames", "failed", "wrong", "slowest ms", "detected after s", "old traffic after s", "ended")
+    figures = ("requests", "failed_requests", "wrong_answers", "max_latency_ms", "seconds_to_detect")
+    rows = [
+        (
+            str(case.get("name")),
+            *(number(case.get(name)) for name in (*figures, "seconds_to_old_traffic")),
+            str(case.get("ended")),
+        )
+        for case in report.get("cases") or []
+    ]
+    return [
+        "Doors post frames with known answers meanwhile: 4 doors with 20 frames/s together, 10 doors with 10 in the "
+        "last row. Detected after: from the start of the second colour. Old traffic after: from there, or from the "
+        "SIGKILL, or from the rollback by hand, until the last answer of the release that goes; 0 when it never had "
+        "traffic.",
+        *table(columns, rows),
+    ]
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Report], list[str]]]] = {
     "engine": ("Engine", engine),
     "floor": ("Floor", floor),
     "service": ("Service", service),
     "gallery": ("Gallery", gallery),
     "soak": ("Soak", soak),
+    "release": ("Releases", release),
     "accuracy": ("Accuracy", accuracy),
 }
 """By the command that measures it: its heading and its text."""

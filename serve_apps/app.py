@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy import Engine as SqlEngine
 
+    from serve_apps.events.recent import RecentFrames
     from serve_apps.notifications.courier import Courier
     from serve_apps.pipeline import Pipeline
     from serve_apps.recognition.recognizer import Recognizer
@@ -108,6 +109,7 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
     from serve_apps.api.application import application
     from serve_apps.api.parts import Parts
     from serve_apps.events.failures import Failures
+    from serve_apps.events.sampling import Sampling
     from serve_apps.events.store import EventStore
     from serve_apps.gallery.enroll import EnrolLimits
 
@@ -116,17 +118,22 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
     io = ThreadPoolExecutor(4, thread_name_prefix="io")
     recognizers.tell_failures(Failures(engine, io.submit).note)
     limits = AdmissionLimits(settings.max_body_bytes, settings.max_pixels, settings.max_waiting, settings.body_seconds)
+    gallery = build_gallery(settings)
+    recent = _recent(settings, gallery)
     return application(
         Parts(
             pipeline=_pipeline(settings, engine, recognizers, io),
             events=EventStore(engine),
-            gallery=build_gallery(settings),
+            gallery=gallery,
             keys=KeyCheck(KeyStore(engine)),
             devices=DeviceStore(engine),
             codes=DeviceCodes(engine),
             guesses=Guesses(),
             examine=recognizers.examine,
             trial=recognizers.try_out,
+            replay=recognizers.replay,
+            recent=recent,
+            sampling=Sampling(recent.keep, io.submit, settings.recent_frames_rate),
             not_ready=recognizers.missing,
             clock=now,
             enrol=EnrolLimits(),
@@ -136,6 +143,19 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
             io=io,
         )
     )
+
+
+def _recent(settings: Settings, gallery: Gallery) -> RecentFrames:
+    """Recent frames as the settings want them, kept within their limits from now on."""
+    from serve_apps.events.recent import RecentFrames, RecentLimits
+    from serve_apps.events.sampling import keep_pruned
+
+    most = settings.recent_frames if settings.recent_frames_rate else 0
+    limits = RecentLimits(most, timedelta(days=settings.recent_frames_days))
+    blobs = crops_at(settings.recent_frames_url)
+    recent = RecentFrames(gallery.database, gallery.keyring, blobs, limits, now)
+    keep_pruned(recent)
+    return recent
 
 
 def _pipeline(settings: Settings, engine: SqlEngine, recognizers: Recognizers, io: ThreadPoolExecutor) -> Pipeline:

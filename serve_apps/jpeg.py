@@ -8,12 +8,23 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from io import BytesIO
+
+from PIL import Image
 
 START = b"\xff\xd8"
 START_OF_SCAN = 0xDA
 END_OF_IMAGE = 0xD9
 FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF markers: those three in between define tables, an extension and arithmetic coding."""
+
+APP1 = 0xE1
+METADATA = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
+"""APP1 to APP13, APP15 and comments. JFIF's APP0 stays, and Adobe's APP14, which says how colours are coded."""
+
+ORIENTATION = 0x0112
+_EXIF = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0%b\0\0\0\0\0\0"
+"""APP1 with one entry, the orientation (EXIF 2.3, 4.6.2)."""
 
 STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """TEM and restart markers: no length follows, and a decoder goes on right behind them."""
@@ -71,3 +82,33 @@ def segments(content: bytes) -> Iterator[tuple[int, int]]:
             if end is None:
                 return
             behind = end.start()
+
+
+def without_metadata(content: bytes) -> bytes | None:
+    """The same picture, coded as it was, with nothing behind its end and no metadata but how it is turned.
+
+    None for what is no whole JPEG.
+    """
+    found = list(segments(content))
+    if not found or found[-1][0] != END_OF_IMAGE:
+        return None
+    ends = [at for _, at in found[1:]] + [found[-1][1] + 2]
+    turned = orientation(content)
+    parts = [START, b"" if turned == 1 else _EXIF % struct.pack("<H", turned)]
+    parts += [content[at:end] for (marker, at), end in zip(found, ends, strict=True) if marker not in METADATA]
+    return b"".join(parts)
+
+
+def orientation(content: bytes) -> int:
+    """How the picture is turned by its EXIF block, 1 to 8; 1 is upright, and what is said where there is none."""
+    for marker, at in segments(content):
+        if marker == START_OF_SCAN:
+            break
+        if marker == APP1 and content[at + 4 : at + 10] == b"Exif\0\0":
+            try:
+                with Image.open(BytesIO(content), formats=("JPEG",)) as image:
+                    said = image.getexif().get(ORIENTATION)
+            except (OSError, SyntaxError, ValueError, struct.error, KeyError):  # a damaged block says nothing
+                return 1
+            return said if isinstance(said, int) and 1 <= said <= 8 else 1
+    return 1

@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     """`data` holds everything that is not given a URL of its own.
 
     `release_licences`: SPDX identifiers that allow use beside the open ones, with commas between them.
+    `release_engines`: import paths (module:name) of engines that a release may name beside the packaged ones.
+    `recent_frames_per_minute`: how many each gateway keeps for the replay to new releases, `recent_frames` and
+    `recent_frames_days` how many of all gateways and for how long; 0 of any turns it off. `release_golden`: a folder
+    of golden frames in the place of `data/golden`. `release_accuracy`, `release_growth_mb` and `release_agreement`:
+    what a release must reach before it gets traffic (`validate.Limits`).
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
@@ -47,17 +52,31 @@ class Settings(BaseSettings):
     release_keys_file: Path | None = None
     release_signing_key_file: Path | None = None
     release_licences: str = ""
+    release_engines: str = ""
     engine: Literal["yunet_dlib", "face_recognition"] = "yunet_dlib"
     provider: Literal["cpu", "cuda"] = "cpu"
     max_body_bytes: int = Field(10_000_000, ge=1_000)
     max_pixels: int = Field(25_000_000, ge=1_000)
     max_waiting: int = Field(64, ge=1)
     body_seconds: float = Field(10.0, gt=0)
+    recent_frames: int = Field(200, ge=0, le=5_000)
+    recent_frames_per_minute: float = Field(20.0, ge=0, le=600)
+    recent_frames_days: float = Field(2.0, ge=0, le=30)
+    recent_frames_url: str = ""
+    release_golden: Path | None = None
+    release_accuracy: float = Field(1.0, ge=0, le=1)
+    release_growth_mb: float = Field(30.0, gt=0)
+    release_agreement: float = Field(0.98, ge=0, le=1)
 
     @property
     def folder(self) -> Path:
         """`data` as an absolute path: replicas run in folders of Ray's."""
         return self.data.absolute()
+
+    @property
+    def recent_frames_rate(self) -> float:
+        """How many frames a minute each gateway keeps; 0 when one of the three settings turns it off."""
+        return self.recent_frames_per_minute if self.recent_frames and self.recent_frames_days else 0.0
 
     @property
     def weights_folder(self) -> Path:
@@ -75,9 +94,19 @@ class Settings(BaseSettings):
         return self.folder / "releases-cache"
 
     @property
+    def engines_allowed(self) -> frozenset[str]:
+        """`release_engines`, each for itself."""
+        return frozenset(filter(None, (each.strip() for each in self.release_engines.split(","))))
+
+    @property
     def golden_folder(self) -> Path:
         """Frames whose answers are known, which every release must give."""
-        return self.folder / "golden"
+        return self.release_golden.absolute() if self.release_golden else self.folder / "golden"
+
+    @property
+    def reports_folder(self) -> Path:
+        """What was seen at each release's validation."""
+        return self.folder / "release-reports"
 
     @property
     def notices_log(self) -> Path:
@@ -107,6 +136,7 @@ def load() -> Settings:
         "database_url": f"sqlite:///{folder}/doorbell.db",
         "keyring_url": f"sqlite:///{folder}/keyring.db",
         "crops_url": str(folder / "crops"),
+        "recent_frames_url": str(folder / "recent-frames"),
         "master_key_file": folder / "master.key",
         "releases_url": str(folder / "releases"),
         "release_keys_file": folder / "release_keys.pub",

@@ -128,3 +128,15 @@ recognition_failures = Table(
     Column("error", sa.String(500), nullable=False),
     sqlite_autoincrement=True,
 )
+
+recent_frames = Table(
+    "recent_frames",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("event_id", sa.String(36), nullable=False, unique=True),
+    Column("camera_id", sa.String(64), nullable=False),
+    Column("captured_at", Moment, nullable=False),
+    Column("kept_at", Moment, nullable=False),
+    Column("key_id", sa.String(32), nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import typer
 
-from cluster.cli import bench, devices, gallery, keys, release, rollouts, serve_config
+from cluster.cli import (
+    audit,
+    balancer,
+    bench,
+    devices,
+    gallery,
+    golden_make,
+    keys,
+    kuberay,
+    release,
+    rollouts,
+    serve_config,
+)
 from cluster.cli.calibrate import calibrate
 from cluster.cli.enroll import enroll
+from cluster.cli.guard import guard
+from cluster.cli.release_report import report
+from cluster.cli.rollback import rollback
 from cluster.cli.up import migrate, up
 
 
@@ -22,9 +37,14 @@ def app() -> typer.Typer:
     app.add_typer(keys.app, name="keys")
     app.add_typer(devices.app, name="devices")
     app.add_typer(gallery.app, name="gallery")
+    app.add_typer(golden_make.app, name="golden")
+    for whole in (kuberay.kuberay, balancer.balancer, balancer.balancer_weights):
+        serve_config.app.command()(whole)
     app.add_typer(serve_config.app, name="serve")
-    for command in rollouts.COMMANDS:
+    for command in (*rollouts.COMMANDS, rollback, guard):
         release.app.command()(command)
+    release.app.command()(report)
     app.add_typer(release.app, name="release")
+    app.add_typer(audit.app, name="audit")
     app.add_typer(bench.app, name="bench")
     return app

@@ -71,7 +71,7 @@ def revoke(device_id: DeviceId) -> None:
     """End a device's key, and no other; within a second nothing answers to it."""
     engine, now = database(), datetime.now(UTC)
     device = DeviceStore(engine).device(device_id)
-    KeyStore(engine).revoke(device.id, now)
+    KeyStore(engine).revoke(device.id, now, "device.revoked")
     print(f"{device.id} ({device.name}) is revoked")
 
 

@@ -9,8 +9,11 @@ from cluster.deployment.colours import StateError
 from cluster.deployment.control import ServeError
 from cluster.deployment.driver import ApplicationError
 from cluster.deployment.golden import GoldenError
+from cluster.deployment.haproxy import BalancerError
 from cluster.deployment.history import RolloutError
 from cluster.deployment.kept import KeptStateDamaged
+from cluster.deployment.kuberay_model import ManifestError
+from cluster.deployment.reports import ReportError
 from cluster.preflight import CannotStart
 from cluster.releases.manifest import ReleaseError
 from cluster.security.api_keys import UnknownKey
@@ -27,13 +30,16 @@ from serve_apps.settings import SettingsError
 
 EXPECTED = (
     AccuracyError,
+    BalancerError,
     CannotCalibrate,
     NoAnswer,
     CannotStart,
     KeptStateDamaged,
+    ManifestError,
     ServeError,
     StateError,
     RolloutError,
+    ReportError,
     GoldenError,
     ApplicationError,
     UnknownKey,

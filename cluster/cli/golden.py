@@ -9,9 +9,9 @@ from serve_apps.settings import Settings
 
 
 def golden_folder(settings: Settings) -> Path:
-    """The folder of golden frames; those of the samples where there are none yet."""
+    """The folder of golden frames; those of the samples where none are named and there are none yet."""
     folder = settings.golden_folder
-    if not (folder / "golden.json").exists():
+    if not settings.release_golden and not (folder / "golden.json").exists():
         from samples.frames import FRAMES, PEOPLE
 
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

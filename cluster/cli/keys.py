@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    scope: Annotated[list[Scope], typer.Option(help="frames, people, events or admin; may be given several times.")],
+    scope: Annotated[list[Scope], typer.Option(help="frames, people, events, alerts or admin; may be repeated.")],
     days: Annotated[float | None, typer.Option(min=0.001, max=36500, help="End by itself after so many days.")] = None,
     as_json: AsJson = False,
 ) -> None:

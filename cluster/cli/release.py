@@ -42,6 +42,7 @@ def pack_release(
     licence: Annotated[list[str] | None, typer.Option(help="Its licence (SPDX), one for each --weights.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Where it is from, one for each --weights.")] = None,
     space: Annotated[str | None, typer.Option(help="The embedding space; needed with another embedder.")] = None,
+    engine: Annotated[str | None, typer.Option(metavar="MODULE:NAME", help="An engine of your own.")] = None,
     card: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML: summary, training_data, limits, …")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +51,7 @@ def pack_release(
     key, public = settings.release_signing_key_file, settings.release_keys_file
     assert key is not None
     assert public is not None
-    wanted = Wanted(threshold, margin, long_side, weights or [], licence or [], source or [], space, card)
+    wanted = Wanted(threshold, margin, long_side, weights or [], licence or [], source or [], space, engine, card)
     with base(recipe, like) as (made_of, files), scratch(settings) as folder:
         new, sources = changed(made_of, files, wanted)
         make_signing_key(key, public)

@@ -36,6 +36,7 @@ class Wanted:
     licences: list[str]
     sources: list[str]
     space: str | None
+    engine: str | None
     card: Path | None
 
 
@@ -67,6 +68,7 @@ def changed(recipe: Recipe, files: dict[str, Path], wanted: Wanted) -> tuple[Rec
             raise ReleaseError("another embedder needs a --card FILE with its summary and training_data")
     new = dataclasses.replace(
         recipe,
+        engine=wanted.engine or recipe.engine,
         space=wanted.space or recipe.space,
         thresholds=with_values(recipe.thresholds, {"threshold": wanted.threshold, "margin": wanted.margin}),
         settings=with_values(recipe.settings, {"long_side": wanted.long_side}),

@@ -1,4 +1,4 @@
-"""`doorbell release deploy|canary|rollback|resume|status`."""
+"""`doorbell release deploy|canary|resume|status`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache
 from types import FrameType
 from typing import Annotated, Any
 
@@ -21,28 +20,30 @@ import typer
 from cluster.cli.access import DEFAULT_URL, client, database
 from cluster.cli.golden import golden_folder
 from cluster.cli.keys import AsJson
-from cluster.cli.registered import licences, registry, trusted
+from cluster.cli.registered import registry
+from cluster.cli.release_report import limits_of, report_path, reporter
 from cluster.cli.release_status import row_as_json, show_status
+from cluster.cli.rollout_check import check, database_may_go
 from cluster.cli.rollout_progress import RolloutProgress
 from cluster.deployment.colours import State
 from cluster.deployment.control import Serve, token_of
 from cluster.deployment.driver import Driver, TakenBack
 from cluster.deployment.golden import GoldenSet
-from cluster.deployment.history import History, RolloutError
+from cluster.deployment.history import History, RolloutError, claimed
 from cluster.deployment.kept import keep, state_file
 from cluster.deployment.live import LiveCluster
 from cluster.deployment.rollout import Plan, Rollout, Step
 from cluster.preflight import Ports
-from cluster.releases.folder import open_release
 from cluster.releases.manifest import ReleaseError
 from cluster.security.api_keys import Scope
-from serve_apps.settings import Settings, load
+from serve_apps.settings import load
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A release, as listed.")]
 Url = Annotated[str, typer.Option(envvar="DOORBELL_API_URL", help="Of the application.")]
 Dashboard = Annotated[str, typer.Option(help="Of Ray's dashboard.")]
 Bake = Annotated[float, typer.Option(min=0, max=86400, help="Seconds that all of the traffic is watched at the end.")]
 Slower = Annotated[float, typer.Option(min=1, max=100, help="How many times as long as the live one it may take.")]
+Prove = Annotated[float, typer.Option(min=0, max=3600, help="Seconds of golden frames before any traffic.")]
 DASHBOARD = f"http://127.0.0.1:{Ports().dashboard}"
 SHOWN = 10
 
@@ -51,12 +52,13 @@ def deploy(
     name: Name,
     bake: Bake = 60.0,
     slower: Slower = 2.0,
+    prove: Prove = 10.0,
     url: Url = DEFAULT_URL,
     dashboard: Dashboard = DASHBOARD,
     as_json: AsJson = False,
 ) -> int:
     """Bring a release into the traffic: proved beside the live one, switched, watched; taken back when it is worse."""
-    return _begin(name, Plan(bake_seconds=bake, slower=slower), url, dashboard, as_json)
+    return _begin(name, Plan(bake_seconds=bake, slower=slower, prove_seconds=prove), url, dashboard, as_json)
 
 
 def canary(
@@ -67,33 +69,14 @@ def canary(
     most: Annotated[float, typer.Option(min=1, max=86400, help="Most seconds to wait for these.")] = 3600.0,
     bake: Bake = 60.0,
     slower: Slower = 2.0,
+    prove: Prove = 10.0,
     url: Url = DEFAULT_URL,
     dashboard: Dashboard = DASHBOARD,
     as_json: AsJson = False,
 ) -> int:
     """As deploy, step by step; at each step judged beside the live release, camera by camera always the same one."""
-    plan = Plan(_shares(steps), hold, requests, max(most, hold), bake, slower)
+    plan = Plan(_shares(steps), hold, requests, max(most, hold), bake, slower, prove)
     return _begin(name, plan, url, dashboard, as_json)
-
-
-def rollback(url: Url = DEFAULT_URL, dashboard: Dashboard = DASHBOARD, as_json: AsJson = False) -> int:
-    """All traffic back to the release that stands by."""
-    begun = time.monotonic()
-    with _cluster(url, dashboard) as (cluster, history), _claim(history) as number:
-        before = cluster.state()
-        if history.unfinished() is not None:
-            raise RolloutError("a rollout has not ended; 'doorbell release resume --back' takes it back")
-        if before.idle not in before.releases:
-            raise RolloutError("no release stands by; 'doorbell release deploy NAME' brings another one")
-        release = before.releases[before.idle]
-        cluster.finish(before.idle, number)
-        seconds = time.monotonic() - begun
-        why = f"by hand, from {before.releases[before.live].name}"
-        row = _row(release.name, release.digest or "", before, Step.COMPLETED, Plan(), why)
-        history.write(row, number, datetime.now(UTC))
-    said = json.dumps({"release": release.name, "seconds": round(seconds, 2)})
-    print(said if as_json else f"{release.name} has the traffic again, after {seconds:.1f} s")
-    return 0
 
 
 def resume(
@@ -103,28 +86,29 @@ def resume(
     as_json: AsJson = False,
 ) -> int:
     """Go on with a rollout whose command was killed, or take it back."""
-    with _cluster(url, dashboard) as (cluster, history), _claim(history) as number:
+    with live_cluster(url, dashboard) as (cluster, history), claimed(history, now) as number:
         found = history.unfinished()
         if found is None:
             raise RolloutError("no rollout is unfinished")
+        history.note(found, "rollout.resumed", number, now(), to="taken back" if back else "go on")
         if back:
             found = dataclasses.replace(found, step=Step.ROLLING_BACK, why="taken back by hand")
-        return _drive(found, number, cluster, history, as_json)
+        return drive(found, number, cluster, history, as_json)
 
 
 def status(url: Url = DEFAULT_URL, dashboard: Dashboard = DASHBOARD, as_json: AsJson = False) -> int:
     """Colours, weights, replicas, and how the last rollouts ended."""
-    with _cluster(url, dashboard) as (cluster, history):
+    with live_cluster(url, dashboard) as (cluster, history):
         show_status(cluster.state(), cluster.replicas(), history.newest(SHOWN), as_json=as_json)
     return 0
 
 
-COMMANDS = (deploy, canary, rollback, resume, status)
+COMMANDS = (deploy, canary, resume, status)
 
 
 def _begin(name: str, plan: Plan, url: str, dashboard: str, as_json: bool) -> int:
     manifest = registry().manifest(name)
-    with _cluster(url, dashboard) as (cluster, history), _claim(history) as number:
+    with live_cluster(url, dashboard) as (cluster, history), claimed(history, now) as number:
         found = history.unfinished()
         if found is not None and found.release != name:
             raise RolloutError(
@@ -135,41 +119,42 @@ def _begin(name: str, plan: Plan, url: str, dashboard: str, as_json: bool) -> in
             state = cluster.state()
             if state.releases[state.live].name == name:
                 raise RolloutError(f"{name} is live already")
-            found = _row(name, manifest.digest, state, Step.PREPARING, plan, "")
-        return _drive(found, number, cluster, history, as_json)
+            found = _row(name, manifest.digest, state, plan)
+        return drive(found, number, cluster, history, as_json)
 
 
-def _drive(found: Rollout, number: int, cluster: LiveCluster, history: History, as_json: bool) -> int:
+def now() -> datetime:
+    """The clock of a command."""
+    return datetime.now(UTC)
+
+
+def drive(found: Rollout, number: int, cluster: LiveCluster, history: History, as_json: bool) -> int:
+    """A rollout to its end, watched; the exit status."""
     lease = cluster.state().lease
-    clock = partial(datetime.now, UTC)
-    driver = Driver(found, number, history, cluster, clock, _interruptible(), RolloutProgress(as_json))
+    say, limits, keep = RolloutProgress(as_json), limits_of(load()), reporter(cluster.picture)
+    driver = Driver(found, number, history, cluster, now, _interruptible(), say, limits, keep)
     ended = driver.run(lease.until if lease else None)
+    path = report_path(ended.id)
     if as_json:
-        print(json.dumps(row_as_json(ended)), flush=True)
+        print(json.dumps(row_as_json(ended) | {"report": str(path) if path else None}), flush=True)
     elif ended.step is Step.COMPLETED:
         print(f"{ended.release} has the traffic; {ended.before} stands by: 'doorbell release rollback' brings it back")
     else:
         print(f"{ended.release} was taken back, {ended.before} has the traffic: {ended.why}", file=sys.stderr)
+    if path and not as_json:
+        print(f"report: {path}")
     return 0 if ended.step is Step.COMPLETED else 1
 
 
-@contextmanager
-def _claim(history: History) -> Iterator[int]:
-    number = history.claim(datetime.now(UTC))
-    try:
-        yield number
-    finally:
-        history.release_claim(number, datetime.now(UTC))
-
-
-def _row(name: str, digest: str, state: State, step: Step, plan: Plan, why: str) -> Rollout:
-    now = datetime.now(UTC)
+def _row(name: str, digest: str, state: State, plan: Plan) -> Rollout:
+    moment = now()
     before = state.releases[state.live].name
-    return Rollout(os.urandom(8).hex(), name, digest, state.idle, before, step, 0, plan, now, now, why)
+    return Rollout(os.urandom(8).hex(), name, digest, state.idle, before, Step.PREPARING, 0, plan, moment, moment)
 
 
 @contextmanager
-def _cluster(url: str, dashboard: str) -> Iterator[tuple[LiveCluster, History]]:
+def live_cluster(url: str, dashboard: str) -> Iterator[tuple[LiveCluster, History]]:
+    """A running cluster with what is known of its rollouts."""
     settings = load()
     history = History(database())
     with (
@@ -178,24 +163,21 @@ def _cluster(url: str, dashboard: str) -> Iterator[tuple[LiveCluster, History]]:
     ):
         file = state_file(settings.folder)
         golden = GoldenSet(golden_folder(settings))
-        yield (
-            LiveCluster(serve, api, golden, lambda name: _check(name, settings), lambda state: keep(file, state)),
-            history,
-        )
+        with database_may_go():
+            yield (
+                LiveCluster(
+                    serve, api, golden, lambda name: check(name, settings), lambda state: keep(file, state), _threshold
+                ),
+                history,
+            )
 
 
-def _check(name: str, settings: Settings) -> None:
-    """Signature, digests, licences, and the gallery in its embedding space. Raises TakenBack."""
+@cache
+def _threshold(name: str) -> float:
     try:
-        folder = registry().fetch(name, settings.releases_cache)
-        open_release(folder, trusted(settings), licences(settings))
+        return registry().manifest(name).thresholds.threshold
     except ReleaseError as error:
         raise TakenBack(str(error)) from None
-    command = [sys.executable, "-m", "cluster.cli.main", "gallery", "reembed", "--release", name]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise TakenBack(f"the gallery cannot be embedded by {name}: {lines[-1] if lines else done.returncode}")
 
 
 def _interruptible() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from cluster.deployment.control import (
     token_of,
 )
 from cluster.deployment.kept import kept, state_file
+from cluster.deployment.kuberay_model import manifest_problems
 from cluster.deployment.serve_config import generate
 from cluster.deployment.shipped import shipped
 from cluster.deployment.strict import problems
@@ -46,7 +48,7 @@ def config(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Serve config.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Serve config, or a RayService with one in it.")],
     as_json: Annotated[bool, typer.Option("--json", help="The problems as one JSON object.")] = False,
 ) -> int:
     """Find every misspelt key and wrong value before Serve is given a config; status 2 when there is one."""
@@ -80,4 +82,6 @@ def problems_of(file: Path) -> list[str]:
         found = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return [f"is no YAML: {' '.join(str(error).split())}"]
+    if isinstance(found, Mapping) and found.get("kind") == "RayService":
+        return manifest_problems(found, serve_schema(), serve_values)
     return problems(found, serve_schema(), serve_values)

@@ -15,6 +15,7 @@ import typer
 
 from cluster import supervisor
 from cluster.cli.access import key_store, temporary_key
+from cluster.cli.guard import guarding
 from cluster.launcher import local_cluster
 from cluster.preflight import Ports
 from cluster.sample_run import run_samples
@@ -56,7 +57,8 @@ def up(
                         status = 0 if run_samples(url, key, settings.folder, as_json=as_json) else 1
                 _addresses(url, ports, settings, as_json)
                 if not once:
-                    _wait_for_signal()
+                    with guarding(ports):
+                        _wait_for_signal()
         except _Stopped:
             print("stopping …", file=sys.stderr, flush=True)
     return status if once else 0

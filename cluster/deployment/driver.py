@@ -9,22 +9,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from functools import partial
+from typing import Protocol
 
 from cluster.deployment.control import ServeError
+from cluster.deployment.drift import Compared, Looks
+from cluster.deployment.health import Health
 from cluster.deployment.history import History
 from cluster.deployment.judge import Seen, judge
 from cluster.deployment.rollout import FOLLOWS, Colour, Rollout, Step, resumed
-from cluster.deployment.validate import Limits, Tried, shortcomings, together
+from cluster.deployment.shadow import Pair
+from cluster.deployment.validate import Limits, Tried, together
+from cluster.deployment.validation import Validation
 
 POLL_SECONDS = 0.5
 ALL = 100.0
 START_SECONDS = 180.0
 """For a colour's replicas: weights are fetched, graphs built, the gallery read."""
 
-SETTLING_SECONDS = 10.0
-PROVING_SECONDS = 10.0
-"""A release that turns bad a few seconds after its start must do so before traffic comes."""
+REPLAY_SECONDS = 30.0
+UNWATCHED = "nobody watched it any more, so its share of the traffic had ended by itself"
 
 LEASE_SPARE = timedelta(seconds=20)
 """What a lease lasts longer than its step: a controller that is killed and started again finds it still running."""
@@ -57,7 +61,10 @@ class Cluster(Protocol):
         """Of the live release and of this one, since a mark."""
 
     def mark(self) -> object:
-        """Now, for `seen`."""
+        """Now, for `seen` and `compared`."""
+
+    def compared(self, release: str, before: object, since: object, *, alone: bool) -> Compared:
+        """The faces at each camera, `before` one mark and `since` another."""
 
     def finish(self, colour: Colour, epoch: int) -> None:
         """It is the live one; the other stands by with one replica."""
@@ -70,6 +77,9 @@ class Cluster(Protocol):
 
     def tried(self, colour: Colour | None) -> Tried:
         """Every golden frame once through this colour, or the live one."""
+
+    def replayed(self, colour: Colour) -> Iterator[list[Pair]]:
+        """Recent frames through the live release and this colour, some at a time."""
 
 
 class Driver:
@@ -85,6 +95,7 @@ class Driver:
         sleep: Callable[[float], None],
         say: Callable[[Rollout, str], None],
         limits: Limits = Limits(),
+        report: Callable[[Validation], None] = lambda _: None,
     ) -> None:
         self._rollout = rollout
         self._number = number
@@ -94,16 +105,19 @@ class Driver:
         self._sleep = sleep
         self._say = say
         self._limits = limits
-        self._well_at: datetime | None = None
+        self._report = report
+        self._health = Health()
         self._baseline: object = None
         """Before the switch: at 100 % the live release is judged by what it did from here on."""
 
     def run(self, lease_until: datetime | None = None) -> Rollout:
         """To the end. Raises RolloutError when another controller has taken over."""
-        self._move(resumed(self._rollout, lease_until, self._clock()), self._rollout.why)
+        step = resumed(self._rollout, lease_until, self._clock())
+        unwatched = step is Step.ROLLING_BACK and self._rollout.step is Step.SWITCHING
+        self._move(step, UNWATCHED if unwatched else self._rollout.why)
         while not self._rollout.step.ended:
             try:
-                self._STEPS[self._rollout.step](self)
+                _STEPS[self._rollout.step](self)
             except (TakenBack, ApplicationError, ServeError) as reason:
                 if self._rollout.step is Step.ROLLING_BACK:
                     raise
@@ -128,17 +142,24 @@ class Driver:
         raise TakenBack(f"{self._rollout.release} did not start within {START_SECONDS:.0f} s")
 
     def _validate(self) -> None:
-        self._tell(f"golden frames for {PROVING_SECONDS:.0f} s, before traffic comes")
+        if self._rollout.is_rollback:
+            return  # it was live before, and time counts
+        proving = self._rollout.plan.prove_seconds
+        self._tell(f"golden frames for {proving:.0f} s, before traffic comes")
         self._baseline = self._cluster.mark()
         live, rounds = together([self._cluster.tried(None), self._cluster.tried(None)]), []
-        for _ in self._for(PROVING_SECONDS):
+        for _ in self._for(proving):
             self._must_be_well()
             rounds.append(self._cluster.tried(self._rollout.colour))
-        found = shortcomings(together(rounds), live, self._rollout.plan.slower, self._limits)
-        if found:
-            raise TakenBack("; ".join(found))
-        right = sum(answer.right for answer in rounds[-1].answers)
-        self._tell(f"{right} of {len(rounds[-1].answers)} golden frames as expected, {len(rounds)} times")
+        seen = Validation(self._rollout, together(rounds), live, self._limits)
+        if not seen.found:
+            self._tell("recent frames, in shadow")
+            parts = zip(self._cluster.replayed(self._rollout.colour), self._for(REPLAY_SECONDS), strict=False)
+            seen = dataclasses.replace(seen, replayed=[pair for part, _ in parts for pair in part])
+        self._report(seen)
+        if seen.found:
+            raise TakenBack("; ".join(seen.found))
+        self._tell(seen.said)
 
     def _switch(self) -> None:
         plan = self._rollout.plan
@@ -148,7 +169,7 @@ class Driver:
             self._hold(
                 plan.shares[place], plan.bake_seconds if last else plan.hold_seconds, 0 if last else plan.requests
             )
-        wrong = self._cluster.deciding(self._rollout.release)
+        wrong = None if self._rollout.is_rollback else self._cluster.deciding(self._rollout.release)
         if wrong:
             raise TakenBack(f"through the public address: {wrong}")
         self._cluster.finish(self._rollout.colour, self._number)
@@ -159,17 +180,21 @@ class Driver:
         self._cluster.share(self._rollout.colour, share, begun + timedelta(seconds=most) + LEASE_SPARE, self._number)
         self._tell(f"{share:g} % of the traffic")
         # Below 100 % there is a live release to look at at the same time.
-        mark = self._cluster.mark() if share < ALL or self._baseline is None else self._baseline
-        looks, said = max(1, int(most / POLL_SECONDS)), ""
+        since = self._cluster.mark()
+        before = since if self._baseline is None else self._baseline
+        looks, said, mark = max(1, int(most / POLL_SECONDS)), "", since if share < ALL else before
+        faces = partial(self._cluster.compared, self._rollout.release, before, since, alone=share == ALL)
+        drift = Looks(faces, most)
         for passed in self._for(most):
             self._must_be_well()
             live, new = self._cluster.seen(self._rollout.release, mark)
-            findings = judge(live, new, looks, self._rollout.plan.slower)
+            enough = passed >= seconds and new.tries >= requests
+            findings = judge(live, new, looks, self._rollout.plan.slower) + drift.at(passed, last=enough)
             said = "; ".join(finding.said for finding in findings)
             self._say(self._rollout, f"{share:g} % of the traffic, {passed:.0f} s: {said}")
             if any(finding.worse for finding in findings):
                 raise TakenBack(f"at {share:g} % of the traffic, after {passed:.0f} s: {said}")
-            if passed >= seconds and new.tries >= requests:
+            if enough:
                 break
         else:
             if requests and new.tries < requests:
@@ -181,15 +206,9 @@ class Driver:
         self._cluster.withdraw(self._rollout.release, self._rollout.colour, self._number)
 
     def _must_be_well(self) -> None:
-        """Each new config has Serve say for a moment that it deploys."""
-        trouble, now = self._cluster.trouble(self._rollout.colour), self._clock()
-        if trouble is None:
-            self._well_at = now
-        elif trouble:
+        trouble = self._health.trouble(self._cluster.trouble(self._rollout.colour), self._clock())
+        if trouble:
             raise TakenBack(f"{self._rollout.release} is not well: {trouble}")
-        elif (now - (self._well_at or now)).total_seconds() > SETTLING_SECONDS:
-            raise TakenBack(f"{self._rollout.release} is not well: its replicas start again")
-        self._well_at = self._well_at or now
 
     def _for(self, seconds: float) -> Iterator[float]:
         """Again and again for so long, the claim renewed: the seconds passed, at least once more at the end."""
@@ -201,6 +220,8 @@ class Driver:
             self._sleep(POLL_SECONDS)
             now = self._clock()
             self._history.renew(self._number, now)
+            if (alert := self._history.alert_against(self._rollout)) is not None:
+                raise TakenBack(str(alert))
             passed = (now - begun).total_seconds()
 
     def _tell(self, what: str) -> None:
@@ -211,10 +232,11 @@ class Driver:
         self._rollout = dataclasses.replace(self._rollout, step=step, why=why)
         self._rollout = self._history.write(self._rollout, self._number, self._clock())
 
-    _STEPS: ClassVar[dict[Step, Callable[[Driver], None]]] = {
-        Step.PREPARING: _prepare,
-        Step.DEPLOYING: _deploy,
-        Step.VALIDATING: _validate,
-        Step.SWITCHING: _switch,
-        Step.ROLLING_BACK: _roll_back,
-    }
+
+_STEPS: dict[Step, Callable[[Driver], None]] = {
+    Step.PREPARING: Driver._prepare,
+    Step.DEPLOYING: Driver._deploy,
+    Step.VALIDATING: Driver._validate,
+    Step.SWITCHING: Driver._switch,
+    Step.ROLLING_BACK: Driver._roll_back,
+}

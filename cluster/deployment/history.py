@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,11 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Connection, Engine, Table
 
 from cluster.deployment.rollout import Plan, Rollout, Step
-from cluster.security.api_keys import metadata
+from cluster.security import audit
+from cluster.security.alerts import Alert, AlertStore
+from cluster.security.audit import Act
+
+metadata = audit.metadata
 
 CLAIM = timedelta(seconds=15)
 """How long a claim lasts without being renewed; a controller renews it with everything it writes."""
@@ -91,13 +95,27 @@ class History:
             connection.execute(rollout_claim.update().where(ours).values(until=now.timestamp()))
 
     def write(self, rollout: Rollout, number: int, now: datetime) -> Rollout:
-        """Keep a rollout as it is now. Raises RolloutError when another controller has claimed since."""
+        """Keep a rollout as it is now, and each of its steps in the audit trail, too.
+
+        Raises RolloutError when another controller has claimed since.
+        """
         rollout = dataclasses.replace(rollout, updated_at=now)
         with self._held(number, now) as connection:
             known = rollouts.c.id == rollout.id
-            if not connection.execute(rollouts.update().where(known).values(_row(rollout))).rowcount:
+            before = connection.execute(sa.select(rollouts.c.step, rollouts.c.place).where(known)).first()
+            if before is None:
                 connection.execute(rollouts.insert().values(_row(rollout)))
+            else:
+                connection.execute(rollouts.update().where(known).values(_row(rollout)))
+            if before is None or before.step != rollout.step or before.place != rollout.place:
+                audit.append(connection, audit.operator(), now, [_act(rollout, number, before and before.step)])
         return rollout
+
+    def note(self, rollout: Rollout, action: str, number: int, now: datetime, **details: str | None) -> None:
+        """A decision about a rollout, for the audit trail. Raises RolloutError when another controller has claimed."""
+        with self._held(number, now) as connection:
+            told = {"rollout": rollout.id, "claim": number} | details
+            audit.append(connection, audit.operator(), now, [Act(action, rollout.release, told)])
 
     def unfinished(self) -> Rollout | None:
         """The rollout that has not ended, if there is one."""
@@ -106,7 +124,26 @@ class History:
 
     def newest(self, count: int) -> list[Rollout]:
         """The last rollouts, the newest first."""
-        query = sa.select(rollouts).order_by(rollouts.c.seq.desc()).limit(count)
+        return self._found(sa.select(rollouts).order_by(rollouts.c.seq.desc()).limit(count))
+
+    def last_switch(self) -> Rollout | None:
+        """The last one that was completed: it says which release ought to be live."""
+        query = sa.select(rollouts).where(rollouts.c.step == Step.COMPLETED.value)
+        return next(iter(self._found(query.order_by(rollouts.c.seq.desc()).limit(1))), None)
+
+    def was_live(self, release: str) -> str | None:
+        """The digest with which it was live last, an empty line where that was not written down; None: it never was."""
+        brought = sa.and_(rollouts.c.release == release, rollouts.c.step == Step.COMPLETED.value)
+        found = sa.or_(brought, rollouts.c.before == release)
+        query = sa.select(rollouts).where(found).order_by(brought.desc(), rollouts.c.seq.desc()).limit(1)
+        row = next(iter(self._found(query)), None)
+        return None if row is None else row.digest if row.release == release else ""
+
+    def alert_against(self, rollout: Rollout) -> Alert | None:
+        """An alert that began after this rollout did, and asks to take the release back; never of a rollback."""
+        return None if rollout.is_rollback else AlertStore(self._engine).first_since(rollout.started_at)
+
+    def _found(self, query: sa.Select[tuple[object, ...]]) -> list[Rollout]:
         with self._engine.connect().execution_options(reading=True) as connection:
             return [_rollout(row) for row in connection.execute(query)]
 
@@ -118,6 +155,16 @@ class History:
             if not held.rowcount:
                 raise RolloutError("another controller has taken over; this one stops and has changed nothing more")
             yield connection
+
+
+@contextmanager
+def claimed(history: History, clock: Callable[[], datetime]) -> Iterator[int]:
+    """A claim's number while it is held. Raises RolloutError while another controller holds one."""
+    number = history.claim(clock())
+    try:
+        yield number
+    finally:
+        history.release_claim(number, clock())
 
 
 def _self() -> str:
@@ -140,6 +187,26 @@ def _row(rollout: Rollout) -> dict[str, object]:
     values = dataclasses.asdict(rollout)
     moments = {name: values[name].timestamp() for name in ("started_at", "updated_at")}
     return values | moments | {"step": rollout.step.value}
+
+
+def _act(rollout: Rollout, number: int, came_from: str | None) -> Act:
+    """The reason stays in the history: it may name people."""
+    shares = rollout.plan.shares
+    percent = shares[rollout.place] if rollout.step is Step.SWITCHING and rollout.place < len(shares) else None
+    return Act(
+        f"{'rollback' if rollout.is_rollback else 'rollout'}.{rollout.step.value}",
+        rollout.release,
+        {
+            "rollout": rollout.id,
+            "digest": rollout.digest,
+            "colour": rollout.colour,
+            "before": rollout.before,
+            "came_from": came_from,
+            "percent": percent,
+            "claim": number,
+            "process": os.getpid(),
+        },
+    )
 
 
 def _rollout(row: sa.Row[tuple[object, ...]]) -> Rollout:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from cluster.deployment.cameras import Mark, compared
 from cluster.deployment.colours import Deployed, Lease, State
 from cluster.deployment.control import ApplicationDetails, Serve
+from cluster.deployment.drift import Compared
 from cluster.deployment.driver import ApplicationError, TakenBack
 from cluster.deployment.golden import GoldenSet
 from cluster.deployment.judge import Seen
+from cluster.deployment.replay import image_path, replayed
 from cluster.deployment.rollout import Colour
 from cluster.deployment.serve_config import RECOGNIZER, application_of, generate, state_of
+from cluster.deployment.shadow import Pair
 from cluster.deployment.shares import PARTS, weight_for
 from cluster.deployment.validate import Answer, Tried
 
@@ -32,16 +36,8 @@ TAKEN_SECONDS = 2.0
 """Within which every gateway has new weights: Serve's controller looks twice a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where in the events and the failed tries a look begins."""
-
-    seq: int
-    failure: int
-
-
 class LiveCluster:
-    """`api` has an admin's key; `check` verifies a release and embeds the gallery, and raises TakenBack."""
+    """`api` has an admin's key; `check` verifies a release, embeds the gallery; it and `threshold` raise TakenBack."""
 
     def __init__(
         self,
@@ -50,12 +46,14 @@ class LiveCluster:
         golden: GoldenSet,
         check: Callable[[str], None],
         keep: Callable[[State], None],
+        threshold: Callable[[str], float],
     ) -> None:
         self._serve = serve
         self._api = api
         self._golden = golden
         self._check = check
         self._keep = keep
+        self._threshold = threshold
 
     def state(self) -> State:
         """As Serve has it. Raises ServeError, StateError."""
@@ -71,7 +69,7 @@ class LiveCluster:
         return found
 
     def prepare(self, release: str, colour: Colour) -> None:
-        self._must_have_room(colour)
+        _must_have_room(self._serve, colour)
         self._check(release)
 
     def deploy(self, release: str, digest: str, colour: Colour, epoch: int) -> None:
@@ -115,6 +113,9 @@ class LiveCluster:
 
         return of(live, state.live), of(release, state.idle)
 
+    def compared(self, release: str, before: object, since: object, *, alone: bool) -> Compared:
+        return compared(self._asked, self.state(), self._threshold, release, before, since, alone=alone)
+
     def finish(self, colour: Colour, epoch: int) -> None:
         done = replace(self.state(), live=colour, weights={colour: PARTS}, lease=None, epoch=epoch)
         self._put(done)
@@ -155,6 +156,13 @@ class LiveCluster:
                 answers.append(Answer(frame.file, _said(frame.verdict, frame.who), said, each["milliseconds"]))
         return Tried(answers, memory, unusable)
 
+    def replayed(self, colour: Colour) -> Iterator[list[Pair]]:
+        return replayed(self._asked, application_of(self.state().live), application_of(colour))
+
+    def picture(self, event_id: str) -> bytes:
+        """A recent frame. Raises ApplicationError."""
+        return self._answer("GET", image_path(event_id)).content
+
     def _put(self, state: State, *, whole: bool = False) -> None:
         """`whole`: the idle colour has as many replicas as the live one, ready for all of the traffic."""
         config = self._serve.config()
@@ -162,29 +170,31 @@ class LiveCluster:
         config["applications"].sort(key=lambda application: application["name"] != live)  # the template comes first
         self._serve.put(generate(config, state, _least(config) if whole else None))
 
-    def _must_have_room(self, colour: Colour) -> None:
-        for _ in range(ROOM_TRIES):
-            missing = _missing_room(self._serve, colour)
-            if not missing:
-                return
-            time.sleep(1.0)  # Ray counts what is free every few seconds only
-        raise TakenBack(missing)
-
     def _recent(self) -> Counter[str]:
-        found = self._asked("GET", "/api/v1/events", params={"limit": 500})["events"]
-        return Counter(event["camera_id"] for event in found)
+        newest = self._asked("GET", "/api/v1/events", params={"limit": 500})
+        return Counter(event["camera_id"] for event in newest["events"])
 
     def _asked(self, method: str, path: str, **options: Any) -> Any:
+        return self._answer(method, path, **options).json()
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._api.request(method, path, **options)
             answer.raise_for_status()
         except httpx.HTTPStatusError as error:
-            raise ApplicationError(
-                f"{path} answered {error.response.status_code}: {error.response.text[:200]}"
-            ) from None
+            raise ApplicationError(f"{path} answered {error.response.status_code}: {_detail(error.response)}") from None
         except httpx.HTTPError as error:
             raise ApplicationError(f"{self._api.base_url} does not answer: {error}") from None
-        return answer.json()
+        return answer
+
+
+def _must_have_room(serve: Serve, colour: Colour) -> None:
+    for _ in range(ROOM_TRIES):
+        missing = _missing_room(serve, colour)
+        if not missing:
+            return
+        time.sleep(1.0)  # Ray counts what is free every few seconds only
+    raise TakenBack(missing)
 
 
 def _missing_room(serve: Serve, colour: Colour) -> str:
@@ -199,6 +209,13 @@ def _missing_room(serve: Serve, colour: Colour) -> str:
         f"no room for a second colour: {needed:g} CPUs are needed, {free:g} are free; add a node, or lower "
         "min_replicas of the recognizer"
     )
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200]
 
 
 def _said(verdict: str, who: Any) -> str:
@@ -222,8 +239,12 @@ RECOGNIZER_CPUS = 0.8
 """What a recognizer replica reserves unless the config says otherwise; a test holds it to the deployment's own."""
 
 
+ERROR_WORDS = ("Error", "Exception", "Failed")
+
+
 def _last_line(found: ApplicationDetails) -> str:
+    """The error of a deployment says more than the application's, which repeats that there is one."""
     texts = [each.message for each in found.deployments] + [found.message]
-    lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line or "Exception" in line or "Failed" in line]
-    return (errors or lines or [found.status])[-1][:500]
+    lines = [[line.strip() for line in text.splitlines() if line.strip()] for text in texts]
+    errors = [[line for line in said if any(word in line for word in ERROR_WORDS)] for said in lines]
+    return next((said[-1] for said in [*errors, *lines] if said), found.status)[:500]

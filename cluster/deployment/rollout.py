@@ -46,7 +46,8 @@ class Plan:
     """`shares` of the traffic in percent, one after the other, the last one 100; each is held for `hold_seconds` and
     until the release has decided `requests` frames, but no longer than `most_seconds`. Then all of the traffic is
     watched for `bake_seconds`, while the old release stands by. `slower`: how many times as long as the live release
-    it may take.
+    it may take. `prove_seconds`: of golden frames before traffic; what turns bad soon after its start shows it there.
+    Without any share it is a rollback: all of the traffic at once, and neither golden frames nor a watch.
     """
 
     shares: tuple[float, ...] = (100.0,)
@@ -55,6 +56,7 @@ class Plan:
     most_seconds: float = 3600.0
     bake_seconds: float = 60.0
     slower: float = 2.0
+    prove_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,14 @@ class Rollout:
     started_at: datetime
     updated_at: datetime
     why: str = ""
+
+    @property
+    def is_rollback(self) -> bool:
+        """Back to a release that was live before."""
+        return not self.plan.shares
+
+
+ROLLBACK = Plan(shares=(), bake_seconds=0.0)
 
 
 def resumed(rollout: Rollout, lease_until: datetime | None, now: datetime) -> Step:

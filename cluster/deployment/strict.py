@@ -62,7 +62,7 @@ def problems(config: object, schema: Schema, values: Values) -> list[str]:
     """Everything that is wrong, a line each: `path: what; did you mean …?`. Empty when nothing is."""
     if not isinstance(config, Mapping):
         return ["the file holds no Serve config: it has to be a mapping with the key applications"]
-    found = [*_unknown_keys(config, schema, schema, ()), *values(config), *_ours(config)]
+    found = [*unknown_keys(config, schema, schema, ()), *values(config), *_ours(config)]
     return list(dict.fromkeys(f"{path(place)}: {said}" for place, said in found))
 
 
@@ -85,17 +85,17 @@ def no_such_key(key: object, known: Iterable[str]) -> str:
     return "no such key" + (f"; did you mean {nearest[0]}?" if nearest else "")
 
 
-def _unknown_keys(value: object, schema: Schema, root: Schema, place: Place) -> Found:
+def unknown_keys(value: object, schema: Schema, root: Schema, place: Place) -> Found:
     """Follow a value and its schema downwards, as far as the schema names keys."""
     for option in _options(schema, root):
         if isinstance(value, list) and "items" in option:
             for number, item in enumerate(value):
-                yield from _unknown_keys(item, option["items"], root, (*place, number))
+                yield from unknown_keys(item, option["items"], root, (*place, number))
             return
         if isinstance(value, Mapping) and "properties" in option:
             for key, item in value.items():
                 if key in option["properties"]:
-                    yield from _unknown_keys(item, option["properties"][key], root, (*place, key))
+                    yield from unknown_keys(item, option["properties"][key], root, (*place, key))
                 else:
                     yield (*place, str(key)), no_such_key(key, option["properties"])
             return

@@ -11,11 +11,13 @@ from cluster.deployment.judge import CHANCE, LEAST_ANSWERS, more_by_chance, perc
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`accuracy`: the least share of golden frames answered as expected; `growth_mb`: the most that any replica's
-    memory (10^6 bytes) may grow over the trial, after its first round.
+    memory (10^6 bytes) may grow over the trial, after its first round; `agreement`: the least share of recent frames
+    that it answers as the live release does.
     """
 
     accuracy: float = 1.0
     growth_mb: float = 30.0
+    agreement: float = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ def _accuracy(new: Tried, limits: Limits) -> str | None:
 
 def _slowness(new: Tried, live: Tried, slower: float) -> str | None:
     ours, theirs = ([each.milliseconds for each in tried.answers] for tried in (new, live))
+    return slower_than(ours, theirs, slower, "golden")
+
+
+def slower_than(ours: Sequence[float], theirs: Sequence[float], slower: float, kind: str) -> str | None:
+    """What is wrong when frames of this kind take more than `slower` times the live release's, beyond chance."""
     if len(theirs) < LEAST_ANSWERS // 2:
         return None
     middle, usual = percentile(ours, 50), percentile(theirs, 50)
@@ -89,13 +96,18 @@ def _slowness(new: Tried, live: Tried, slower: float) -> str | None:
     if middle <= bound or chance >= CHANCE:
         return None
     return (
-        f"a golden frame takes {middle:.0f} ms, the live release {usual:.0f} ms; "
+        f"a {kind} frame takes {middle:.0f} ms, the live release {usual:.0f} ms; "
         f"at most {slower:g} times that is allowed"
     )
 
 
+def growth(tried: Tried) -> dict[int, float]:
+    """By how many MB (10^6 bytes) each process grew after its first round."""
+    return {pid: (values[-1] - values[0]) / 1e6 for pid, values in tried.memory.items() if len(values) > 1}
+
+
 def _growth(new: Tried, limits: Limits) -> str | None:
-    grown = {pid: (values[-1] - values[0]) / 1e6 for pid, values in new.memory.items() if len(values) > 1}
+    grown = growth(new)
     worst = max(grown, key=lambda pid: grown[pid], default=None)
     if worst is None or grown[worst] <= limits.growth_mb:
         return None

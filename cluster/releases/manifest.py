@@ -18,12 +18,16 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 MOST_MANIFEST_BYTES = 65_536
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-EngineKind = Literal["yunet-dlib", "yunet-sface"]
-ROLES: dict[EngineKind, tuple[str, ...]] = {
+Packaged = Literal["yunet-dlib", "yunet-sface"]
+ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]{0,99}:[A-Za-z_]\w{0,99}$")]
+"""Where an engine of somebody's own is imported from; a cluster runs none that its settings do not name."""
+
+EngineKind = Packaged | ImportPath
+ROLES: dict[str, tuple[str, ...]] = {
     "yunet-dlib": ("detector", "embedder", "landmarks"),
     "yunet-sface": ("detector", "embedder"),
 }
-"""The weight files that each kind of engine needs."""
+"""The weight files that each packaged engine needs; an engine of one's own takes any of the roles."""
 
 
 class ReleaseError(Exception):
@@ -90,7 +94,7 @@ class Manifest(_Part):
     @model_validator(mode="after")
     def _fits_its_engine(self) -> Self:
         roles, files = [weight.role for weight in self.weights], [weight.file for weight in self.weights]
-        needed = ROLES[self.engine]
+        needed = ROLES.get(self.engine, tuple(set(roles)))
         if sorted(roles) != sorted(needed):
             raise ValueError(f"{self.engine} needs one file each as {', '.join(needed)}; it has {', '.join(roles)}")
         if len({*files, MANIFEST, SIGNATURE}) != len(files) + 2:
@@ -152,5 +156,6 @@ def _said(error: ValidationError) -> str:
     if place.endswith("licence"):
         return f"{place.removesuffix('.licence')}: the file has no licence; it needs an SPDX expression, as Apache-2.0"
     if first["type"] == "json_invalid":
-        return f"the manifest is damaged: {said}"
+        way_out = "restore it, or remove the release from the registry and pack it again"
+        return f"the manifest is damaged ({said}); {way_out}"
     return f"{place}: {said}" if place else said

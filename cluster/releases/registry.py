@@ -100,7 +100,8 @@ class FolderRegistry:
         check_name(name)
         if not self._folder.is_dir():
             raise RegistryUnavailable(
-                f"{self._folder}: no such folder; 'doorbell release pack' makes the first release"
+                f"{self._folder}: no such folder; mount the registry again, or make the first release with "
+                "'doorbell release pack'"
             )
         if not (self._folder / name / MANIFEST).exists():
             raise no_such(name, self.names())

@@ -18,9 +18,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Connection, Engine, MetaData, Table
+from sqlalchemy import Column, Connection, Engine, Table
 
-metadata = MetaData()
+from cluster.security import audit
+from cluster.security.audit import Act
+
+metadata = audit.metadata
 keys = Table(
     "api_keys",
     metadata,
@@ -45,6 +48,7 @@ class Scope(StrEnum):
     FRAMES = "frames"
     PEOPLE = "people"
     EVENTS = "events"
+    ALERTS = "alerts"
     ADMIN = "admin"
 
 
@@ -85,21 +89,25 @@ class KeyStore:
 
     def create(self, name: str, scopes: frozenset[Scope], now: datetime, expires_at: datetime | None = None) -> str:
         """Make a key and return it in full: the only time that it can be read."""
+        ends = expires_at.isoformat(timespec="seconds") if expires_at else None
         with self._engine.begin() as connection:
-            return insert(connection, name, scopes, now, expires_at)
+            key = insert(connection, name, scopes, now, expires_at)
+            made = Act("key.made", id_of(key), {"scopes": sorted(scopes), "ends": ends})
+            audit.append(connection, audit.operator(), now, [made])
+        return key
 
     def all(self) -> list[ApiKey]:
         """Every key, the oldest first."""
         return [key for key, _ in self.load()]
 
-    def revoke(self, key_id: str, now: datetime) -> None:
-        """End a key; ending it again changes nothing. Raises UnknownKey."""
+    def revoke(self, key_id: str, now: datetime, action: str = "key.revoked") -> None:
+        """End a key; ending it again changes nothing. `action` is what the audit trail calls it. Raises UnknownKey."""
+        open_one = keys.update().where(keys.c.id == key_id, keys.c.revoked_at.is_(None))
         with self._engine.begin() as connection:
             if connection.scalar(sa.select(keys.c.id).where(keys.c.id == key_id)) is None:
                 raise UnknownKey(f"no key has the id {key_id}; 'doorbell keys list' shows them")
-            connection.execute(
-                keys.update().where(keys.c.id == key_id, keys.c.revoked_at.is_(None)).values(revoked_at=now.timestamp())
-            )
+            if connection.execute(open_one.values(revoked_at=now.timestamp())).rowcount:
+                audit.append(connection, audit.operator(), now, [Act(action, key_id)])
 
     def load(self) -> list[tuple[ApiKey, str]]:
         """Every key with the hash of its secret."""

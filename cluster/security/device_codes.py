@@ -14,8 +14,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Column, Engine, Table
 
-from cluster.security import api_keys
+from cluster.security import api_keys, audit
 from cluster.security.api_keys import Scope, id_of, metadata
+from cluster.security.audit import Act
 from cluster.security.devices import USUAL_SECONDS, devices
 
 codes = Table(
@@ -60,6 +61,8 @@ class DeviceCodes:
         with self._engine.begin() as connection:
             connection.execute(codes.delete().where(codes.c.expires_at <= now.timestamp()))
             connection.execute(codes.insert().values(row))
+            ends = {"ends": expires_at.isoformat(timespec="seconds")}
+            audit.append(connection, audit.operator(), now, [Act("code.issued", _named(symbols), ends)])
         return "-".join(symbols[start : start + GROUP] for start in range(0, SYMBOLS, GROUP))
 
     def redeem(self, code: str, now: datetime) -> Enrolled:
@@ -77,8 +80,14 @@ class DeviceCodes:
                 raise CodeNotValid("this code is not valid")
             key = api_keys.insert(connection, name, frozenset({Scope.FRAMES}), now)
             connection.execute(devices.insert().values(id=id_of(key), every_seconds=USUAL_SECONDS))
+            audit.append(connection, f"code {_named(symbols)}", now, [Act("device.enrolled", id_of(key))])
         return Enrolled(id_of(key), name, key)
 
 
 def _hash(symbols: str) -> str:
     return hashlib.sha256(symbols.encode()).hexdigest()
+
+
+def _named(symbols: str) -> str:
+    """What the audit trail calls a code: enough of its hash to tell who issued the one that was used."""
+    return _hash(symbols)[:12]

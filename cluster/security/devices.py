@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Engine, ForeignKey, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from cluster.security import audit
 from cluster.security.api_keys import keys, metadata
 
 USUAL_SECONDS = 30.0
@@ -175,7 +176,8 @@ class DeviceStore:
         if self.device(device_id).state(now) is not DeviceState.REVOKED:
             raise DeviceInUse(f"{device_id} can still send frames; 'doorbell devices revoke {device_id}' ends that")
         with self._engine.begin() as connection:
-            connection.execute(devices.delete().where(devices.c.id == device_id))
+            if connection.execute(devices.delete().where(devices.c.id == device_id)).rowcount:
+                audit.append(connection, audit.operator(), now, [audit.Act("device.forgotten", device_id)])
 
     def turned(self, now: datetime, listening_since: datetime) -> list[Turn]:
         """Devices that went silent or came back since this was last asked, by whomever: each turn is told once.

@@ -162,10 +162,10 @@ class Keyring:
             raise KeyringError("its key is gone: somebody was erased after it was saved, or it is of another gallery")
         return self._unwrapped(wrapped, f"file {key_id}")
 
-    def destroy_file_key(self, key_id: str) -> None:
-        """The file of this key is unreadable from now on."""
+    def destroy_file_key(self, *key_ids: str) -> None:
+        """The files of these keys are unreadable from now on."""
         with self._engine.begin() as connection:
-            connection.execute(_file_keys.delete().where(_file_keys.c.key_id == key_id))
+            connection.execute(_file_keys.delete().where(_file_keys.c.key_id.in_(key_ids)))
 
     def _key(self, person_id: str) -> AESGCM:
         with self._lock:

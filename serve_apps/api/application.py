@@ -7,7 +7,19 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from serve_apps.api import devices, events, frames, health, people, problems, recognition, releases, trials
+from serve_apps.api import (
+    alerts,
+    devices,
+    events,
+    frames,
+    health,
+    people,
+    problems,
+    recognition,
+    releases,
+    replays,
+    trials,
+)
 from serve_apps.api.parts import Parts
 
 
@@ -20,7 +32,7 @@ def application(parts: Parts) -> FastAPI:
         "the enrolment of a device, which needs a one-time code.",
     )
     app.state.parts = parts
-    for module in (health, frames, events, devices, people, recognition, releases, trials):
+    for module in (health, frames, events, devices, people, recognition, releases, replays, trials, alerts):
         app.include_router(module.router)
     problems.install(app)
     return app

@@ -10,6 +10,8 @@ from fastapi.security import APIKeyHeader
 from cluster.security.api_keys import ApiKey, Scope
 from serve_apps.api.parts import off_loop, parts_of
 from serve_apps.api.problems import Problem
+from serve_apps.gallery.audited import actor
+from serve_apps.gallery.store import Gallery
 
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="Made by `doorbell keys create`.")
 
@@ -34,6 +36,13 @@ def needs(scope: Scope) -> Callable[..., Awaitable[ApiKey]]:
         key = await key_of(request, presented)
         if not key.allows(scope):
             raise Problem(403, "scope-missing", f"this API key lacks the scope '{scope.value}'")
+        request.state.actor = f"key {key.id}"
         return key
 
     return allowed
+
+
+def gallery_of(request: Request) -> Gallery:
+    """The gallery in the hands of whoever's key `needs` has let through."""
+    parts = parts_of(request)
+    return parts.gallery.by(actor(request.state.actor, parts.clock()))

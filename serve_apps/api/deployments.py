@@ -7,16 +7,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ray import serve
-from ray.exceptions import RayError, RayTaskError
-from ray.serve.exceptions import RayServeException
+from ray.exceptions import RayTaskError
 from starlette.types import ASGIApp
 
 from serve_apps.api.failover import Failover
-from serve_apps.api.problems import RecognizerUnavailable
 from serve_apps.api.routing import Routing
 from serve_apps.events.failures import FailedTry
 from serve_apps.faces import Examination, Frame, Recognition, UndecodableImage
-from serve_apps.recognition.trial import Trial, TrialPerson
+from serve_apps.recognition.trial import Trial, TrialFailed, TrialFrame, TrialPerson
 from serve_apps.replica import settle_in
 
 TRIAL_SECONDS = 60.0
@@ -32,7 +30,10 @@ class Recognizers(Protocol):
         """Raises RecognizerUnavailable, UndecodableImage."""
 
     async def try_out(self, application: str, people: list[TrialPerson], frames: list[bytes]) -> Trial:
-        """Raises RecognizerUnavailable, UndecodableImage."""
+        """Raises TrialFailed, UndecodableImage."""
+
+    async def replay(self, application: str, image: bytes, gallery_version: int) -> TrialFrame:
+        """Raises TrialFailed, UndecodableImage."""
 
     async def missing(self) -> str | None:
         """What keeps the recognizers from answering, or None."""
@@ -78,14 +79,12 @@ class GatewayReplica:
 
     async def try_out(self, application: str, people: list[TrialPerson], frames: list[bytes]) -> Trial:
         """Golden frames through a recognizer, with or without weight."""
-        try:
-            async with asyncio.timeout(TRIAL_SECONDS):
-                found: Trial = await self._handle(application, "try_out").remote(people, frames)
-        except UndecodableImage as error:
-            raise UndecodableImage(str(error)) from None
-        except (RayError, RayServeException, TimeoutError) as error:
-            self._forget(application, "try_out", error)
-            raise RecognizerUnavailable(f"{application}: {_last_line(error)}") from error
+        found: Trial = await self._asked(application, "try_out", people, frames)
+        return found
+
+    async def replay(self, application: str, image: bytes, gallery_version: int) -> TrialFrame:
+        """A recent frame through a recognizer, with or without weight."""
+        found: TrialFrame = await self._asked(application, "replay", image, gallery_version)
         return found
 
     async def missing(self) -> str | None:
@@ -95,6 +94,16 @@ class GatewayReplica:
     def tell_failures(self, note: Callable[[FailedTry], None]) -> None:
         """Have `note` called with each try that fails."""
         self._failover.note = note
+
+    async def _asked(self, application: str, method: str, *arguments: object) -> Any:
+        try:
+            async with asyncio.timeout(TRIAL_SECONDS):
+                return await self._handle(application, method).remote(*arguments)
+        except UndecodableImage as error:
+            raise UndecodableImage(str(error)) from None
+        except Exception as error:  # an engine's own errors come as themselves
+            self._forget(application, method, error)
+            raise TrialFailed(application, error) from error
 
     def _forget(self, name: str, method: str, error: Exception) -> None:
         """A handle whose replica answered, if only by raising, stays: a new one costs a call that blocks the loop."""
@@ -119,8 +128,3 @@ class GatewayReplica:
                 response_serialization="pickle",
             )
         return self._handles[name, method]
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from serve_apps.api.parts import Parts, off_loop
 from serve_apps.faces import Standing
 from serve_apps.gallery.enroll import judge
 from serve_apps.gallery.person import NewFace, Person
-from serve_apps.gallery.store import NameTaken, NobodyOfThatName
+from serve_apps.gallery.store import Gallery, NameTaken, NobodyOfThatName
 
 COMPARED = 2
 """Nearest persons that a new face is held against: the person itself and the nearest other one."""
@@ -29,8 +30,8 @@ class Enrolment:
     least_score: float
 
 
-async def enrol(photo: bytes, wish: Enrolment, parts: Parts) -> str:
-    """The new face's id; the person is made when nobody has this name.
+async def enrol(photo: bytes, wish: Enrolment, parts: Parts, gallery: Gallery) -> str:
+    """The new face's id; the person is made when nobody has this name. `gallery` is in the sender's hands.
 
     Judged by the rules and kept in the space of the release that examined the photograph.
     Raises PhotoRefused, PhotoAlreadyEnrolled, UndecodableImage.
@@ -47,7 +48,7 @@ async def enrol(photo: bytes, wish: Enrolment, parts: Parts) -> str:
         space=examination.space,
         crop=examined.crop,
     )
-    return await off_loop(parts, _keep, face, wish, parts)
+    return await off_loop(parts, _keep, face, wish, gallery, parts.clock())
 
 
 def _person_and_version(name: str, parts: Parts) -> tuple[Person | None, int]:
@@ -57,13 +58,12 @@ def _person_and_version(name: str, parts: Parts) -> tuple[Person | None, int]:
         return None, parts.gallery.version()
 
 
-def _keep(face: NewFace, wish: Enrolment, parts: Parts) -> str:
-    now = parts.clock()
+def _keep(face: NewFace, wish: Enrolment, gallery: Gallery, now: datetime) -> str:
     try:
-        person = parts.gallery.add_person(wish.name, wish.standing or Standing.KNOWN, now)
+        person = gallery.add_person(wish.name, wish.standing or Standing.KNOWN, now)
     except NameTaken:
-        person = parts.gallery.person(wish.name)
-    face_id = parts.gallery.add_face(person, face, now)
+        person = gallery.person(wish.name)
+    face_id = gallery.add_face(person, face, now)
     if wish.standing is not None and wish.standing is not person.standing:
-        parts.gallery.change_person(wish.name, None, wish.standing)
+        gallery.change_person(wish.name, None, wish.standing)
     return face_id

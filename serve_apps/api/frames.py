@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import AfterValidator, AwareDatetime
+from starlette.background import BackgroundTask
 
 from cluster.security.api_keys import Scope
 from serve_apps.api.admission import admit_image, read_body
@@ -16,6 +17,7 @@ from serve_apps.api.parts import parts_of
 from serve_apps.api.problems import Problem
 from serve_apps.api.schemas import AnswerOut, ProblemOut, answer_out
 from serve_apps.api.trace import trace_of
+from serve_apps.events.event import Event
 from serve_apps.faces import Frame, Trigger
 from serve_apps.pipeline import answer
 
@@ -96,10 +98,18 @@ async def post_frame(
         trace = None if traceparent is None else trace_of(request)
         frame = Frame(frame_id, x_camera_id, captured_at, received_at, x_trigger, image, offset, trace)
         event, replayed = await answer(frame, parts.pipeline)
+    kept = BackgroundTask(parts.sampling.take, image, event) if not replayed and parts.sampling.due() else None
+    return _response(event, replayed, kept)
+
+
+def _response(event: Event, replayed: bool, afterwards: BackgroundTask | None) -> Response:
     headers = {"Idempotent-Replayed": "true"} if replayed else None
     # Serialised once: FastAPI would validate the answer again first.
     return Response(
-        answer_out(event, replayed=replayed).model_dump_json(), media_type="application/json", headers=headers
+        answer_out(event, replayed=replayed).model_dump_json(),
+        media_type="application/json",
+        headers=headers,
+        background=afterwards,
     )
 
 

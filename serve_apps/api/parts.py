@@ -16,12 +16,14 @@ from cluster.security.api_keys import KeyCheck
 from cluster.security.device_codes import DeviceCodes
 from cluster.security.devices import DeviceStore
 from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
+from serve_apps.events.recent import RecentFrames
+from serve_apps.events.sampling import Sampling
 from serve_apps.events.store import EventStore
 from serve_apps.faces import Examination
 from serve_apps.gallery.enroll import EnrolLimits
 from serve_apps.gallery.store import Gallery
 from serve_apps.pipeline import Pipeline
-from serve_apps.recognition.trial import Trial, TrialPerson
+from serve_apps.recognition.trial import Trial, TrialFrame, TrialPerson
 
 T = TypeVar("T")
 
@@ -43,6 +45,9 @@ class Parts:
     guesses: Guesses
     examine: Callable[[bytes, int, int], Awaitable[Examination]]
     trial: Callable[[str, list[TrialPerson], list[bytes]], Awaitable[Trial]]
+    replay: Callable[[str, bytes, int], Awaitable[TrialFrame]]
+    recent: RecentFrames
+    sampling: Sampling
     not_ready: Callable[[], Awaitable[str | None]]
     clock: Callable[[], datetime]
     enrol: EnrolLimits

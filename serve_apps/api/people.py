@@ -12,13 +12,13 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from cluster.security.api_keys import Scope
-from serve_apps.api.auth import needs
+from serve_apps.api.auth import gallery_of, needs
 from serve_apps.api.bodies import PHOTO_BODY, json_body, json_schema, read_photo
 from serve_apps.api.enrolment import Enrolment, enrol
 from serve_apps.api.frames import problems
 from serve_apps.api.parts import off_loop, parts_of
 from serve_apps.faces import Standing
-from serve_apps.gallery.person import EnrolledFace
+from serve_apps.gallery.person import EnrolledFace, Person
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ async def add_subject(request: Request, subject: Subject) -> dict[str, str]:
     """A new subject without a face."""
     parts = parts_of(request)
     standing = subject.standing or Standing.KNOWN
-    person = await off_loop(parts, parts.gallery.add_person, subject.subject, standing, parts.clock())
+    person = await off_loop(parts, gallery_of(request).add_person, subject.subject, standing, parts.clock())
     return {"subject": person.name}
 
 
@@ -84,7 +84,7 @@ async def add_subject(request: Request, subject: Subject) -> dict[str, str]:
 async def change_subject(request: Request, subject: Name, change: Subject) -> dict[str, bool]:
     """Rename a subject, or change its standing."""
     parts = parts_of(request)
-    await off_loop(parts, parts.gallery.change_person, subject, change.subject, change.standing)
+    await off_loop(parts, gallery_of(request).change_person, subject, change.subject, change.standing)
     return {"updated": True}
 
 
@@ -93,7 +93,7 @@ async def remove_all_subjects(request: Request) -> dict[str, int]:
     """Erase everybody."""
     parts = parts_of(request)
     people = await off_loop(parts, parts.gallery.people)
-    await off_loop(parts, parts.gallery.remove_people, people)
+    await off_loop(parts, _erase, request, people)
     return {"deleted": len(people)}
 
 
@@ -102,7 +102,7 @@ async def remove_subject(request: Request, subject: Name) -> dict[str, str]:
     """Erase a subject with all faces."""
     parts = parts_of(request)
     person = await off_loop(parts, parts.gallery.person, subject)
-    await off_loop(parts, parts.gallery.remove_people, [person])
+    await off_loop(parts, _erase, request, [person])
     return {"subject": person.name}
 
 
@@ -138,7 +138,7 @@ async def add_face(
     with parts.waiting.place():
         photo = await read_photo(request, parts)
         wish = Enrolment(subject, standing, similar, det_prob_threshold)
-        face_id = await enrol(photo, wish, parts)
+        face_id = await enrol(photo, wish, parts, gallery_of(request))
     return {"image_id": face_id, "subject": subject}
 
 
@@ -148,7 +148,7 @@ async def remove_faces(request: Request, subject: Annotated[str, Query(pattern=N
     parts = parts_of(request)
     await off_loop(parts, parts.gallery.person, subject)
     faces = await off_loop(parts, parts.gallery.faces, subject)
-    await off_loop(parts, parts.gallery.remove_faces, faces)
+    await off_loop(parts, gallery_of(request).remove_faces, faces)
     return {"deleted": len(faces)}
 
 
@@ -157,7 +157,7 @@ async def remove_chosen_faces(request: Request, chosen: Chosen) -> dict[str, lis
     """Forget the faces of these ids; unknown ids are passed over."""
     parts = parts_of(request)
     faces = [face for face in await off_loop(parts, parts.gallery.faces) if face.id in set(chosen.ids)]
-    await off_loop(parts, parts.gallery.remove_faces, faces)
+    await off_loop(parts, gallery_of(request).remove_faces, faces)
     return {"faces": [_face(face) for face in faces]}
 
 
@@ -166,7 +166,7 @@ async def remove_face(request: Request, image_id: str) -> dict[str, str]:
     """Forget one face."""
     parts = parts_of(request)
     face = await off_loop(parts, parts.gallery.face, image_id)
-    await off_loop(parts, parts.gallery.remove_faces, [face])
+    await off_loop(parts, gallery_of(request).remove_faces, [face])
     return _face(face)
 
 
@@ -181,6 +181,13 @@ async def face_image(request: Request, image_id: str) -> Response:
     face = await off_loop(parts, parts.gallery.face, image_id)
     crop = await off_loop(parts, parts.gallery.crop, face)
     return Response(crop, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+def _erase(request: Request, people: list[Person]) -> None:
+    """Recent frames go too, all of them: whoever is erased may be in any, recognized or not."""
+    gallery_of(request).remove_people(people)
+    if people:
+        parts_of(request).recent.clear()
 
 
 def _face(face: EnrolledFace) -> dict[str, str]:

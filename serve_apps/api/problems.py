@@ -23,6 +23,7 @@ from serve_apps.faces import UndecodableImage
 from serve_apps.gallery.crops import CropsUnavailable
 from serve_apps.gallery.enroll import PhotoRefused, Reason
 from serve_apps.gallery.store import NameTaken, NobodyOfThatName, NoSuchFace, PhotoAlreadyEnrolled
+from serve_apps.recognition.trial import TrialFailed
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ def problem_of(error: Exception) -> Problem:
     """
     if isinstance(error, Problem):
         return error
+    if isinstance(error, TrialFailed):
+        return Problem(503, "trial-failed", str(error))
     if isinstance(error, PhotoRefused):
         return _refused(error)
     for kind, (status, name, detail) in _PROBLEMS.items():
@@ -104,7 +107,7 @@ def response(problem: Problem) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Answer every error of this application as a problem."""
-    for kind in (Problem, PhotoRefused, *_PROBLEMS):
+    for kind in (Problem, PhotoRefused, TrialFailed, *_PROBLEMS):
         app.add_exception_handler(kind, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -56,7 +57,7 @@ def _counted(connection: Connection, within: sa.ColumnElement[bool]) -> dict[str
     for release, verdict, count in connection.execute(frames.group_by(events.c.release, events.c.verdict)):
         found[release].requests += count
         found[release].no_face += count if verdict == Verdict.NO_FACE else 0
-    each = _faces(connection)
+    each = each_face(connection)
     standing = each.c.value["standing"].as_string().label("standing")
     face = sa.select(events.c.release, standing).select_from(events.join(each, sa.true())).where(within).subquery().c
     faces = sa.select(face.release, face.standing, sa.func.count()).group_by(face.release, face.standing)
@@ -70,16 +71,16 @@ def _add_values(connection: Connection, of_release: sa.ColumnElement[bool], limi
     newest = events.c.seq.desc()
     took = sa.select(events.c.recognize_ms).where(of_release, events.c.recognize_ms.is_not(None))
     seen.recognize_ms = list(connection.scalars(took.order_by(newest).limit(limit)))
-    each = _faces(connection)
+    each = each_face(connection)
     matched = sa.and_(of_release, each.c.value["person_id"].as_string().is_not(None))
     distances = sa.select(each.c.value["distance"].as_float()).select_from(events.join(each, sa.true())).where(matched)
     seen.distances = list(connection.scalars(distances.order_by(newest).limit(limit)))
 
 
-def _faces(connection: Connection) -> sa.TableValuedAlias:
-    """Each face of each event in a row of its own, its JSON in `value`; joined behind `events` in a query."""
+def each_face(connection: Connection, faces: sa.ColumnElement[Any] = events.c.faces) -> sa.TableValuedAlias:
+    """Each face of each event in a row of its own, its JSON in `value`; joined behind the table of `faces`."""
     each = sa.func.json_each if connection.dialect.name == "sqlite" else sa.func.json_array_elements
-    return each(events.c.faces).table_valued(sa.column("value", sa.JSON))
+    return each(faces).table_valued(sa.column("value", sa.JSON))
 
 
 def _failed(connection: Connection, since: int, last: int) -> dict[str, int]:

@@ -5,6 +5,7 @@ A crop is what a new embedder reads when a release changes the embedding space. 
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -65,10 +66,20 @@ class FolderCrops:
         try:
             if face_id is not None:
                 (self._folder / person_id / face_id).unlink(missing_ok=True)
-            elif (self._folder / person_id).is_dir():
-                shutil.rmtree(self._folder / person_id)
+            else:
+                _remove_folder(self._folder / person_id)
         except OSError as error:
             raise CropsUnavailable(f"{self._folder}: {error.strerror}") from error
+
+
+def _remove_folder(folder: Path) -> None:
+    """Also while others remove it, or write into it."""
+    while folder.is_dir():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                raise
 
 
 class BucketCrops:

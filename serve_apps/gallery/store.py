@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from cluster.security.audit import Act
 from cluster.security.keyring import Keyring, KeyringError
 from serve_apps.database import in_commit_order, reading
 from serve_apps.faces import Standing
+from serve_apps.gallery.audited import Actor, nobody
 from serve_apps.gallery.crops import Crops
 from serve_apps.gallery.members import all_members, count_embeddings, read_members
 from serve_apps.gallery.person import EnrolledFace, Member, NewFace, Person
@@ -50,12 +52,17 @@ class BeingEmbedded(GalleryError):
 
 
 class Gallery:
-    """Safe to share between threads and processes."""
+    """Safe to share between threads and processes. What is changed `by` somebody is in the audit trail."""
 
-    def __init__(self, engine: Engine, keyring: Keyring, crops: Crops) -> None:
+    def __init__(self, engine: Engine, keyring: Keyring, crops: Crops, by: Actor = nobody) -> None:
         self.database = engine
         self.keyring = keyring
         self.crops = crops
+        self._audit = by
+
+    def by(self, actor: Actor) -> Gallery:
+        """The same gallery in somebody's hands."""
+        return Gallery(self.database, self.keyring, self.crops, actor)
 
     def people(self) -> list[Person]:
         """Everybody, by name."""
@@ -75,6 +82,7 @@ class Gallery:
                 connection.execute(people.insert().values(id=person.id, name=name, standing=standing, created_at=now))
                 self.keyring.create(person.id)
                 note_changes(connection, [person.id])
+                self._audit(connection, [Act("person.added", person.id, {"standing": standing})])
         except IntegrityError:
             raise NameTaken(name) from None
         return person
@@ -88,6 +96,8 @@ class Gallery:
                 if values:
                     connection.execute(people.update().where(people.c.id == person.id).values(values))
                     note_changes(connection, [person.id])
+                    told = {"renamed": new_name is not None, "standing": standing}
+                    self._audit(connection, [Act("person.changed", person.id, told)])
                 return _person(connection, new_name or name)
         except IntegrityError:
             raise NameTaken(new_name) from None
@@ -99,6 +109,7 @@ class Gallery:
         with self.database.begin() as connection:
             connection.execute(people.delete().where(people.c.id.in_(ids)))
             note_changes(connection, ids)
+            self._audit(connection, [Act("person.erased", person_id) for person_id in ids])
         for person_id in ids:
             self.crops.remove(person_id)
 
@@ -115,6 +126,7 @@ class Gallery:
                 connection.execute(gallery_faces.insert().values(row))
                 connection.execute(embeddings.insert().values(face_id=face_id, space=face.space, sealed=sealed))
                 note_changes(connection, [person.id])
+                self._audit(connection, [Act("face.added", person.id, {"face": face_id})])
         except (IntegrityError, KeyringError, NobodyOfThatName) as error:
             self.crops.remove(person.id, face_id)
             if isinstance(error, IntegrityError):
@@ -146,6 +158,7 @@ class Gallery:
         with self.database.begin() as connection:
             connection.execute(gallery_faces.delete().where(gallery_faces.c.id.in_([face.id for face in chosen])))
             note_changes(connection, {face.person_id for face in chosen})
+            self._audit(connection, [Act("face.removed", face.person_id, {"face": face.id}) for face in chosen])
         for face in chosen:
             self.crops.remove(face.person_id, face.id)
 

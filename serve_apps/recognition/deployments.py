@@ -15,7 +15,7 @@ from serve_apps.replica import return_freed_memory, settle_in
 
 if TYPE_CHECKING:  # a gateway imports this module too, and need not hold the engine's libraries
     from serve_apps.recognition.recognizer import Recognizer
-    from serve_apps.recognition.trial import Trial, TrialPerson
+    from serve_apps.recognition.trial import Trial, TrialFrame, TrialPerson
 
 T = TypeVar("T")
 
@@ -82,6 +82,10 @@ class RecognizerReplica:
     async def try_out(self, people: list[TrialPerson], frames: list[bytes]) -> Trial:
         """Frames with a gallery of their own. Raises UndecodableImage."""
         return await self._alone(self._recognizer.try_out, people, frames)
+
+    async def replay(self, image: bytes, gallery_version: int) -> TrialFrame:
+        """A frame with everybody who is enrolled. Raises UndecodableImage."""
+        return await self._alone(self._recognizer.replay, image, gallery_version)
 
     async def ready(self) -> bool:
         """Weights and gallery are loaded, or there would be no replica to ask."""

@@ -12,8 +12,8 @@ from serve_apps.recognition.decode import Picture
 from serve_apps.recognition.engine import Engine
 from serve_apps.recognition.match import Candidates, MatchRules, identify, nearest
 from serve_apps.recognition.probe import Probe
-from serve_apps.recognition.trial import Trial, TrialPerson
-from serve_apps.recognition.try_out import try_out
+from serve_apps.recognition.trial import Trial, TrialFrame, TrialPerson
+from serve_apps.recognition.try_out import answered, try_out
 
 CROP_SIDE = 512
 """Longest side of a kept crop in pixels: enough for the 112 and 150 pixel chips of the embedders we know."""
@@ -72,8 +72,13 @@ class Recognizer:
         return Examination(faces, self._release, self._engine.space, self._rules.threshold, self._rules.margin)
 
     def try_out(self, people: Sequence[TrialPerson], frames: Sequence[bytes]) -> Trial:
-        """Frames with a gallery of their own. Raises UndecodableImage."""
+        """Frames with a gallery of their own, after the probe. Raises UndecodableImage, ProbeFailed, CannotRun."""
+        self._probe.check()
         return try_out(self._engine, self._rules, people, frames)
+
+    def replay(self, image: bytes, gallery_version: int) -> TrialFrame:
+        """A frame with everybody who is enrolled, `who` as ids. Raises UndecodableImage."""
+        return answered(self._engine, self._rules, self._gallery.at_least(gallery_version), image)
 
     def _recognition(self, faces: list[Face], gallery_version: int) -> Recognition:
         candidates = self._gallery.at_least(gallery_version)

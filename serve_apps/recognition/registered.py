@@ -47,7 +47,7 @@ def released_engine(settings: Settings, release: Release) -> Engine:
     from serve_apps.recognition.released import engine_of
 
     if settings.engine != "face_recognition":
-        return engine_of(release, settings.weights_folder, settings.provider)
+        return engine_of(release, settings.weights_folder, settings.provider, settings.engines_allowed)
     space = release.manifest.space
     if space != DLIB_SPACE:
         raise SettingsError(

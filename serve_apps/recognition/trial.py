@@ -11,6 +11,14 @@ from dataclasses import dataclass
 from serve_apps.faces import Standing, Verdict
 
 
+class TrialFailed(Exception):
+    """A recognizer that raised, or did not answer in time: its application, and the last line of the error."""
+
+    def __init__(self, application: str, error: BaseException) -> None:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        super().__init__(f"{application}: {lines[-1][:300] if lines else type(error).__name__}")
+
+
 @dataclass(frozen=True, slots=True)
 class TrialPerson:
     """Somebody to be recognized in a trial; each photograph shows one face."""
@@ -22,7 +30,10 @@ class TrialPerson:
 
 @dataclass(frozen=True, slots=True)
 class TrialFrame:
-    """One frame's answer; `who` are the names of those recognized, sorted, `distances` each matched face's."""
+    """One frame's answer; `who` are those recognized, sorted, by name, or by id where everybody enrolled is compared.
+
+    `distances` has each matched face's.
+    """
 
     verdict: Verdict
     who: tuple[str, ...]

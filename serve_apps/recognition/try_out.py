@@ -12,7 +12,7 @@ import psutil
 from serve_apps.faces import Embedding, Standing, UndecodableImage, verdict_of
 from serve_apps.recognition.decode import Picture
 from serve_apps.recognition.engine import Engine
-from serve_apps.recognition.match import MatchRules, Neighbour, identify
+from serve_apps.recognition.match import Candidates, MatchRules, Neighbour, identify
 from serve_apps.recognition.trial import Trial, TrialFrame, TrialPerson
 
 
@@ -44,7 +44,7 @@ def try_out(engine: Engine, rules: MatchRules, people: Sequence[TrialPerson], fr
                 unusable.append(f"photograph {number} of {person.name}: {len(faces)} faces are found")
         enrolled[person.name] = person.standing, rows
     candidates = _Few(enrolled)
-    answers = tuple(_answer(engine, rules, candidates, frame) for frame in frames)
+    answers = tuple(answered(engine, rules, candidates, frame) for frame in frames)
     return Trial(tuple(unusable), answers, os.getpid(), psutil.Process().memory_info().rss)
 
 
@@ -55,7 +55,8 @@ def _faces(engine: Engine, photo: bytes) -> list[Embedding]:
         return []
 
 
-def _answer(engine: Engine, rules: MatchRules, candidates: _Few, frame: bytes) -> TrialFrame:
+def answered(engine: Engine, rules: MatchRules, candidates: Candidates, frame: bytes) -> TrialFrame:
+    """One frame's answer, `who` as the candidates call them. Raises UndecodableImage."""
     begun = time.perf_counter()
     identities = identify(engine.faces_of_many([Picture(frame)])[0], candidates, rules)
     milliseconds = (time.perf_counter() - begun) * 1000

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,9 @@ from samples.frames import PEOPLE
 from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
 from serve_apps.api.application import application
 from serve_apps.api.parts import Parts
-from serve_apps.database import connect, migrate
+from serve_apps.database import connect
+from serve_apps.events.recent import RecentFrames, RecentLimits
+from serve_apps.events.sampling import Sampling
 from serve_apps.events.store import EventStore
 from serve_apps.gallery.crops import FolderCrops
 from serve_apps.gallery.enroll import EnrolLimits
@@ -78,9 +81,9 @@ def engine_thread() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def door(engine: YunetDlib, engine_thread: ThreadPoolExecutor, tmp_path: Path) -> Iterator[Door]:
+def door(engine: YunetDlib, engine_thread: ThreadPoolExecutor, migrated: Path, tmp_path: Path) -> Iterator[Door]:
+    shutil.copy(migrated, tmp_path / "doorbell.db")
     database, keyring = connect(f"sqlite:///{tmp_path}/doorbell.db"), connect(f"sqlite:///{tmp_path}/keyring.db")
-    migrate(database)
     gallery = Gallery(database, Keyring(keyring, bytes(32)), FolderCrops(tmp_path / "crops"))
     recognizer = Recognizer(engine, GalleryIndex(gallery, engine.space), MatchRules(), "release-1")
 
@@ -98,6 +101,7 @@ def door(engine: YunetDlib, engine_thread: ThreadPoolExecutor, tmp_path: Path) -
         return next(iter(missing), None)
 
     limits = AdmissionLimits(waiting=4)
+    recent = RecentFrames(database, gallery.keyring, FolderCrops(tmp_path / "recent"), RecentLimits(), lambda: NOW)
     parts = Parts(
         pipeline=Pipeline(database, events, Rules, recognize, io, writer),
         events=events,
@@ -108,6 +112,9 @@ def door(engine: YunetDlib, engine_thread: ThreadPoolExecutor, tmp_path: Path) -
         guesses=Guesses(most=3, seconds=3600),
         examine=on_thread(recognizer.examine),
         trial=on_thread(lambda _, people, frames: recognizer.try_out(people, frames)),
+        replay=on_thread(lambda _, image, version: recognizer.replay(image, version)),
+        recent=recent,
+        sampling=Sampling(recent.keep, io.submit, per_minute=1e9),
         not_ready=not_ready,
         clock=lambda: NOW,
         enrol=EnrolLimits(),

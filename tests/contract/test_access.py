@@ -72,6 +72,7 @@ def scope_of(path: str) -> Scope | None:
         "devices/self": Scope.FRAMES,
         "events": Scope.EVENTS,
         "recognition": Scope.PEOPLE,
+        "alerts": Scope.ALERTS,
     }
     return next((scope for word, scope in starts.items() if path.startswith(f"/api/v1/{word}")), None)
 

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from cluster.deployment.cameras import Mark, compared
+from cluster.deployment.colours import Deployed, State
+from cluster.deployment.drift import Compared
+from cluster.deployment.visits import Bin
 from cluster.security.api_keys import Scope
 from samples.frames import PHOTOS
 from serve_apps.events import store
@@ -15,6 +19,7 @@ from serve_apps.faces import Box, Frame, Identity, Recognition, Standing, Trigge
 
 STRANGER = (PHOTOS / "stranger-1.jpg").read_bytes()
 OBSERVATIONS = "/api/v1/releases/observations"
+CAMERAS = "/api/v1/releases/observations/cameras"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -28,11 +33,19 @@ def person(door: Any) -> str:
     return door.parts.gallery.add_person("Resident", Standing.KNOWN, NOW).id
 
 
-def decide(door: Any, release: str, *faces: Identity, ms: float | None = 10.0, count: int = 1) -> None:
+def decide(
+    door: Any,
+    release: str,
+    *faces: Identity,
+    ms: float | None = 10.0,
+    count: int = 1,
+    camera: str = "front-door",
+    at: datetime = NOW,
+) -> None:
     """Events as the pipeline writes them."""
     with door.parts.pipeline.engine.begin() as connection:
         for _ in range(count):
-            frame = Frame(uuid.uuid4().hex, "front-door", NOW, NOW, Trigger.BUTTON, b"image")
+            frame = Frame(uuid.uuid4().hex, camera, at, at, Trigger.BUTTON, b"image")
             store.insert(connection, frame, Recognition(faces, release, ms))
 
 
@@ -93,6 +106,83 @@ def test_of_many_values_the_newest_are_told_and_all_are_counted(door: Any, perso
     assert (seen["recognize_ms"], seen["distances"]) == ([3.0, 2.0], [0.3, 0.2])
 
 
+def binned(door: Any, **wanted: Any) -> Any:
+    answer = door.client(Scope.ADMIN).get(CAMERAS, params=wanted)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["bins"]
+
+
+def test_the_faces_of_each_camera_are_counted_in_bins_of_time(door: Any, person: str) -> None:
+    decide(door, "blue-1", a_face(0.3, person), a_face(0.7))
+    decide(door, "blue-1", a_face(0.5, person), at=NOW + timedelta(seconds=9.9))
+    decide(door, "blue-1", a_face(0.9), at=NOW + timedelta(seconds=10))
+    decide(door, "green-1", a_face(0.2, person), camera="back-door")
+    decide(door, "green-1")
+
+    at = int(NOW.timestamp())
+    assert binned(door) == [
+        a_bin("green-1", "back-door", at, 1, 0, 0.2),
+        a_bin("blue-1", "front-door", at + 10, 1, 1, None),
+        a_bin("blue-1", "front-door", at, 3, 1, 0.4),
+    ]
+
+
+def a_bin(release: str, camera: str, at: int, faces: int, unknown: int, distance: float | None) -> dict[str, Any]:
+    return {
+        "release": release,
+        "camera_id": camera,
+        "at": at,
+        "faces": faces,
+        "unknown_faces": unknown,
+        "distance": distance,
+    }
+
+
+def test_a_rollout_compares_what_came_before_one_mark_and_behind_another(door: Any, person: str) -> None:
+    client = door.client(Scope.ADMIN)
+    decide(door, "blue-1", a_face(0.29, person), count=3)
+    decide(door, "green-1", a_face(0.7), count=2)
+    decide(door, "green-1", a_face(0.7))
+    state = State("blue", {"blue": Deployed("blue-1"), "green": Deployed("green-1")}, {"blue": 1})
+
+    def asked(method: str, path: str, **options: Any) -> Any:
+        return client.request(method, path, **options).raise_for_status().json()
+
+    found = compared(asked, state, {"blue-1": 0.58, "green-1": 1.05}.get, "green-1", Mark(3, 0), Mark(5, 0), alone=True)
+
+    at = int(NOW.timestamp())
+    assert found == Compared(
+        "blue-1",
+        "green-1",
+        [Bin("blue-1", "front-door", at, 3, 0, pytest.approx(0.29))],
+        [Bin("green-1", "front-door", at, 1, 1, None)],
+        {"blue-1": 0.58, "green-1": 1.05},
+        alone=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "faces"),
+    [
+        ({}, 6),
+        ({"since_seq": 2}, 4),
+        ({"until_seq": 2}, 2),
+        ({"until_seq": 5, "events": 2}, 2),
+        ({"since_seq": 6}, 0),
+        ({"since_seq": 5, "until_seq": 3}, 0),
+        ({"seconds": 86400}, 6),
+    ],
+)
+def test_bins_are_of_the_newest_events_of_a_range(door: Any, wanted: dict[str, int], faces: int) -> None:
+    decide(door, "blue-1", a_face(0.7), count=6)
+    assert sum(each["faces"] for each in binned(door, **wanted)) == faces
+
+
+@pytest.mark.parametrize("wanted", [{"events": 0}, {"events": 20_001}, {"seconds": 0}, {"until_seq": -1}])
+def test_wrong_bounds_of_bins_are_refused(door: Any, wanted: dict[str, int]) -> None:
+    assert door.client(Scope.ADMIN).get(CAMERAS, params=wanted).status_code == 422
+
+
 def test_failed_tries_are_counted_by_application(door: Any) -> None:
     failures = Failures(door.parts.pipeline.engine, lambda write: write())
     for application in ("recognizer-green", "recognizer-green", "recognizer-blue"):
@@ -112,8 +202,9 @@ def test_wrong_bounds_are_refused(door: Any, wanted: dict[str, int]) -> None:
     assert door.client(Scope.ADMIN).get(OBSERVATIONS, params=wanted).status_code == 422
 
 
-def test_other_keys_may_not_see_them(door: Any) -> None:
-    assert door.client(Scope.EVENTS).get(OBSERVATIONS).status_code == 403
+@pytest.mark.parametrize("path", [OBSERVATIONS, CAMERAS])
+def test_other_keys_may_not_see_them(door: Any, path: str) -> None:
+    assert door.client(Scope.EVENTS).get(path).status_code == 403
 
 
 def test_events_are_found_by_the_release_that_decided(door: Any) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cluster.security.api_keys import Scope
 from samples.frames import FRAMES, PEOPLE
+from serve_apps.recognition.trial import TrialFailed
 
 PATH = "/api/v1/releases/recognizer-green/trial"
 
@@ -33,6 +35,17 @@ def test_a_trial_answers_without_an_event_and_without_anybody_enrolled(door: Any
     assert said["unusable"] == []
     assert door.parts.events.last_seq() == 0
     assert door.parts.gallery.people() == []
+
+
+def test_a_recognizer_that_raises_says_why(door: Any, tmp_path: Path) -> None:
+    async def broken(application: str, *_: object) -> None:
+        raise TrialFailed(application, RuntimeError("many lines\nno memory is left"))
+
+    answer = (
+        replace(door, parts=replace(door.parts, trial=broken)).client(Scope.ADMIN).post(PATH, json=golden(tmp_path))
+    )
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "recognizer-green: no memory is left"
 
 
 def test_a_trial_is_an_admins_and_takes_images_only(door: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cluster.preflight import CannotStart, check_memory
+from tests.in_process import in_this_process
 
 
 def doorbell(data: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,23 +49,23 @@ def test_a_missing_python_module_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_option_and_a_misspelt_setting_are_named(tmp_path: Path) -> None:
-    assert "--ports" in complaint(doorbell(tmp_path, "up", "--ports", "1"))
-    said = complaint(doorbell(tmp_path, "keys", "list", DOORBELL_MAX_WATING="5"))
+    assert "--ports" in complaint(in_this_process(tmp_path, "up", "--ports", "1"))
+    said = complaint(in_this_process(tmp_path, "keys", "list", DOORBELL_MAX_WATING="5"))
     assert "did you mean DOORBELL_MAX_WAITING" in said
 
 
 def test_an_unknown_key_cannot_be_revoked(tmp_path: Path) -> None:
-    assert "no key has the id abc" in complaint(doorbell(tmp_path, "keys", "revoke", "abc"))
+    assert "no key has the id abc" in complaint(in_this_process(tmp_path, "keys", "revoke", "abc"))
 
 
 def test_enrolling_without_a_cluster_says_that_none_answers(tmp_path: Path) -> None:
     photo = Path(__file__).parents[2] / "samples" / "photos" / "resident-1.jpg"
-    done = doorbell(tmp_path, "enroll", "Ada", str(photo), "--url", "http://127.0.0.1:9")
+    done = in_this_process(tmp_path, "enroll", "Ada", str(photo), "--url", "http://127.0.0.1:9")
     assert "is 'doorbell up' running?" in complaint(done)
 
 
 def test_a_database_url_of_another_kind_is_one_clear_line(tmp_path: Path) -> None:
-    assert "database URL" in complaint(doorbell(tmp_path, "keys", "list", DOORBELL_DATABASE_URL="mysql://x/y"))
+    assert "database URL" in complaint(in_this_process(tmp_path, "keys", "list", DOORBELL_DATABASE_URL="mysql://x/y"))
 
 
 def test_a_damaged_notices_file_is_one_clear_line_without_its_secrets(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_damaged_notices_file_is_one_clear_line_without_its_secrets(tmp_path: 
 
 @pytest.mark.parametrize("port", ["99999", "-5", "x"])
 def test_an_impossible_port_is_one_clear_line(tmp_path: Path, port: str) -> None:
-    assert "--port" in complaint(doorbell(tmp_path, "up", "--port", port))
+    assert "--port" in complaint(in_this_process(tmp_path, "up", "--port", port))
 
 
 def test_two_equal_ports_are_one_clear_line(tmp_path: Path) -> None:
@@ -91,13 +92,13 @@ def test_an_impossible_data_folder_is_one_clear_line(folder: str) -> None:
 
 def test_a_keyring_in_the_database_it_protects_is_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/one.db"
-    said = complaint(doorbell(tmp_path, "keys", "list", DOORBELL_DATABASE_URL=url, DOORBELL_KEYRING_URL=url))
+    said = complaint(in_this_process(tmp_path, "keys", "list", DOORBELL_DATABASE_URL=url, DOORBELL_KEYRING_URL=url))
     assert "another database" in said
 
 
 def test_a_key_with_brackets_in_its_name_can_be_listed_with_its_whole_id(tmp_path: Path) -> None:
-    key = doorbell(tmp_path, "keys", "create", "[/x]", "--scope", "frames").stdout.strip()
-    assert key.split("_")[1] in doorbell(tmp_path, "keys", "list", COLUMNS="80").stdout
+    key = in_this_process(tmp_path, "keys", "create", "[/x]", "--scope", "frames").stdout.strip()
+    assert key.split("_")[1] in in_this_process(tmp_path, "keys", "list", COLUMNS="80").stdout
 
 
 def test_what_is_made_is_readable_by_its_owner_only(tmp_path: Path) -> None:

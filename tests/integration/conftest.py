@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,10 @@ import pytest
 from cluster.cli.bench.own_cluster import free_ports
 from cluster.preflight import Ports
 from samples.frames import FRAMES
-from serve_apps.database import connect
+from serve_apps.database import connect, migrate
+
+FAULTY = [f"benchmarks.faulty_engines:{name}" for name in ("not_in_a_replica", "fails_soon", "slow", "leaks")]
+"""What the cluster's settings let releases name as their engines."""
 
 
 @dataclass
@@ -97,6 +101,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Ite
     options += ["--stats-port", ports.stats, "--metrics-port", ports.metrics, "--json"]
     command = [sys.executable, "-m", "cluster.cli.main", "up", *map(str, options)]
     environment = os.environ | {"DOORBELL_DATA": str(data), "DOORBELL_NOTICES_FILE": str(notices)}
+    environment["DOORBELL_RELEASE_ENGINES"] = ",".join(FAULTY)
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     key = json.loads(process.stdout.readline())["first_key"]
@@ -123,13 +128,36 @@ def household(cluster: RunningCluster) -> RunningCluster:
     return cluster
 
 
+def new_database(server: str, template: str) -> str:
+    name = f"test_{time.monotonic_ns()}"
+    with connect(f"{server}postgres").connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return f"{server}{name}"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without any tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/doorbell.db"
-    server = request.getfixturevalue("postgres")
-    name = f"test_{time.monotonic_ns()}"
-    with connect(f"{server}postgres").connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(f"CREATE DATABASE {name}")
-    return f"{server}{name}"
+    return new_database(request.getfixturevalue("postgres"), "template1")
+
+
+@pytest.fixture(scope="session")
+def migrated_on_postgres(postgres: str) -> str:
+    """The name of a database with all tables and no rows, to be copied."""
+    url = new_database(postgres, "template1")
+    engine = connect(url)
+    migrate(engine)
+    engine.dispose()  # a database that somebody is connected to cannot be copied
+    return url.removeprefix(postgres)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with all tables and no rows."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "doorbell.db")
+        return f"sqlite:///{tmp_path}/doorbell.db"
+    return new_database(request.getfixturevalue("postgres"), request.getfixturevalue("migrated_on_postgres"))

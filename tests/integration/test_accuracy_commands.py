@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ from PIL import Image
 from benchmarks import seen
 from benchmarks.pairs import Pair, Pairs
 from benchmarks.seen import look
-from cluster.cli.main import main
 from cluster.security.keyring import make_master_key
 from samples.frames import PHOTOS
 from serve_apps.app import build_gallery
@@ -31,6 +28,7 @@ from serve_apps.gallery.person import NewFace
 from serve_apps.recognition.decode import decode
 from serve_apps.recognition.engine import DLIB_SPACE, YunetDlib
 from serve_apps.settings import load
+from tests.in_process import in_this_process
 
 FOUR = {"resident": ("resident-1", "resident-2"), "barred": ("barred-1", "barred-2")}
 
@@ -39,21 +37,6 @@ def doorbell(data: Path, *arguments: str | Path, **environment: str) -> subproce
     command = [sys.executable, "-m", "cluster.cli.main", *map(str, arguments)]
     variables = os.environ | {"DOORBELL_DATA": str(data)} | environment
     return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
-
-
-def in_this_process(data: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The same without the seconds that a process needs to import Ray."""
-    out, err, umask = io.StringIO(), io.StringIO(), os.umask(0o077)
-    with pytest.MonkeyPatch.context() as variables, redirect_stdout(out), redirect_stderr(err):
-        for name, value in {"DOORBELL_DATA": str(data), **environment}.items():
-            variables.setenv(name, value)
-        try:
-            main(arguments)
-        except SystemExit as ended:
-            return subprocess.CompletedProcess(arguments, int(ended.code or 0), out.getvalue(), err.getvalue())
-        finally:
-            os.umask(umask)
-    raise AssertionError("the command line ends by SystemExit")
 
 
 def fields(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from cluster.security.api_keys import KeyCheck, KeyStore, Scope, id_of
+from cluster.security.api_keys import KeyCheck, KeyStore, Scope, id_of, insert
 from cluster.security.device_codes import CodeNotValid, DeviceCodes, Enrolled
 from cluster.security.devices import (
     DeviceInUse,
@@ -41,9 +41,8 @@ LATE = timedelta(seconds=silent_after(30) + 1)
 
 
 @pytest.fixture
-def engine(empty: str) -> Iterator[sa.Engine]:
-    engine = connect(empty)
-    migrate(engine)
+def engine(database: str) -> Iterator[sa.Engine]:
+    engine = connect(database)
     yield engine
     engine.dispose()
 
@@ -282,7 +281,8 @@ def test_a_database_of_the_first_version_keeps_what_is_in_it(empty: str) -> None
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-    key = KeyStore(engine).create("old", FRAMES, NOW)
+    with engine.begin() as connection:
+        key = insert(connection, "old", FRAMES, NOW)
     first = sa.text(
         "INSERT INTO events (id, frame_id, frame_sha256, camera_id, captured_at, received_at, trigger, verdict,"
         " release, faces) VALUES ('e', 'f', 's', 'front', :now, :now, 'button', 'no_face', 'r', '[]')"

@@ -42,8 +42,8 @@ from tests.conftest import eventually
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-ON_SQLITE = pytest.mark.parametrize("empty", ["sqlite"], indirect=True)
-ON_POSTGRESQL = pytest.mark.parametrize("empty", ["postgresql"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 """Where the two cannot differ, or only one can go wrong."""
 
 
@@ -131,11 +131,8 @@ class House:
 
 
 @pytest.fixture
-def house(empty: str, tmp_path: Path) -> Iterator[House]:
-    engine = connect(empty)
-    migrate(engine)
-    engine.dispose()
-    at = Household(empty, tmp_path)
+def house(database: str, tmp_path: Path) -> Iterator[House]:
+    at = Household(database, tmp_path)
     gallery = at.gallery()
     yield House(at, gallery)
     gallery.database.dispose()

@@ -30,6 +30,7 @@ from cluster.security.keyring import Keyring, KeyringError
 from serve_apps import tables
 from serve_apps.database import DatabaseError, connect, in_commit_order, migrate
 from serve_apps.events import store
+from serve_apps.events.bins import Bin, binned
 from serve_apps.events.event import Event, EventFilter
 from serve_apps.events.failures import FailedTry, Failures
 from serve_apps.events.observations import Observations, Seen, observed
@@ -108,12 +109,12 @@ def recognition(*people: str, standing: Standing = Standing.KNOWN) -> Recognitio
 
 
 @pytest.fixture
-def house(empty: str, tmp_path: Path) -> Iterator[Household]:
-    engine = connect(empty)
-    migrate(engine)
-    keyring_engine = connect(f"sqlite:///{tmp_path}/keyring.db") if engine.dialect.name == "sqlite" else connect(empty)
+def house(database: str, tmp_path: Path) -> Iterator[Household]:
+    engine = connect(database)
+    keyring = f"sqlite:///{tmp_path}/keyring.db" if engine.dialect.name == "sqlite" else database
+    keyring_engine = connect(keyring)
     crops = FolderCrops(tmp_path / "crops")
-    yield Household(empty, engine, Keyring(keyring_engine, bytes(32)), crops, tmp_path)
+    yield Household(database, engine, Keyring(keyring_engine, bytes(32)), crops, tmp_path)
     engine.dispose()
     keyring_engine.dispose()
 
@@ -333,6 +334,18 @@ def test_releases_are_observed_alike_on_both_databases(house: Household) -> None
     seen = Seen(requests=3, faces=2, unknown_faces=1, no_face=1, recognize_ms=[], distances=[0.3])
     assert observed(house.engine, 0, 0, 10) == Observations({"release-1": seen}, {"recognizer-green": 1}, 3, 1)
     assert observed(house.engine, 3, 1, 10) == Observations({}, {}, 3, 1)
+
+
+def test_bins_of_faces_are_alike_on_both_databases(house: Household) -> None:
+    person = house.enrol("Resident").id
+    frame = dataclasses.replace(a_frame("known"), captured_at=NOW.replace(second=19, microsecond=900_000))
+    house.post(frame, people=(person,))
+    house.post(dataclasses.replace(frame, frame_id="stranger"), people=("nobody-any-more",))
+    house.post(a_frame("empty"))
+
+    at = int(NOW.replace(second=10, microsecond=0).timestamp())
+    assert binned(house.engine, 0, 100, 100, 10) == [Bin("release-1", frame.camera_id, at, 2, 1, 0.3)]
+    assert binned(house.engine, 0, 100, 1, 10) == []
 
 
 def test_failed_tries_beyond_the_newest_are_pruned(house: Household) -> None:

@@ -2,81 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import threading
 import uuid
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
 
-import httpx
 import pytest
 
 from cluster.sample_run import enrol_samples
-from samples.frames import FRAMES
 from tests.conftest import eventually
 from tests.integration.conftest import RunningCluster
+from tests.integration.rollouts import command, done, doors, pack, status
 
-DOORS = 2
-
-
-@contextmanager
-def doors(cluster: RunningCluster, frames: dict[str, bytes]) -> Iterator[Counter[str]]:
-    """Frames with known answers, all the time; every answer is counted by its release, or as what is wrong with it."""
-    seen: Counter[str] = Counter()
-    ended = threading.Event()
-
-    def post(door: int) -> None:
-        with cluster.client() as api:
-            for frame in itertools.takewhile(lambda _: not ended.is_set(), itertools.cycle(FRAMES)):
-                headers = {"X-Camera-Id": f"door-{door}", "Idempotency-Key": str(uuid.uuid4())}
-                try:
-                    answer = api.post("/api/v1/frames", content=frames[frame.name], headers=headers)
-                except httpx.HTTPError as error:
-                    seen[f"failed: {error}"] += 1
-                    continue
-                right = answer.status_code == 200 and answer.json()["verdict"] == frame.verdict
-                seen[answer.json()["release"] if right else f"failed: {frame.name} {answer.text}"] += 1
-                ended.wait(0.1)
-
-    threads = [threading.Thread(target=post, args=(door,)) for door in range(DOORS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
-
-
-def command(cluster: RunningCluster, *arguments: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"DOORBELL_DATA": str(cluster.data), "DOORBELL_API_KEY": cluster.key}
-    places = ["--url", cluster.url, "--dashboard", f"http://127.0.0.1:{cluster.ports.dashboard}"]
-    line = [sys.executable, "-m", "cluster.cli.main", "release", *arguments, *places]
-    return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def done(cluster: RunningCluster, *arguments: str) -> tuple[int, str, str]:
-    process = command(cluster, *arguments)
-    said, complaint = process.communicate(timeout=120)
-    return process.returncode, said, complaint
-
-
-def status(cluster: RunningCluster) -> dict[str, Any]:
-    return json.loads(done(cluster, "status", "--json")[1])
-
-
-def pack(cluster: RunningCluster, *arguments: str) -> None:
-    packed = cluster.doorbell("release", "pack", *arguments)
-    assert packed.returncode == 0, packed.stderr
+BRIEF = ("--prove", "1", "--bake", "2")
+FAULTS = {
+    "not-in-a-replica": "the graph of this engine cannot be built",
+    "fails-soon": "broken 3 s after its start",
+    "slow": "at most 2 times that is allowed",
+    "leaks": "MB in",
+}
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +36,14 @@ def test_another_embedder_takes_over_and_gives_back_without_a_lost_request(
 ) -> None:
     pack(home, "sface-1", "--recipe", "yunet-sface")
     with doors(home, frames) as seen:
-        returned, said, complaint = done(home, "deploy", "sface-1", "--bake", "3", "--slower", "50")
+        step_by_step = ("--steps", "50,100", "--hold", "2", "--requests", "5", "--most", "30")
+        returned, said, complaint = done(home, "canary", "sface-1", *step_by_step, *BRIEF, "--slower", "50", "--json")
         assert returned == 0, complaint + said
+        lines = [json.loads(line) for line in said.splitlines()]
+        assert {"50 % of the traffic", "100 % of the traffic"} <= {line.get("said") for line in lines}
+        report = json.loads(Path(lines[-1]["report"]).read_text())
+        assert report["accepted"]
+        assert report["golden"]["accuracy"] == 1.0
         eventually(lambda: seen["sface-1"] > 10)
         returned, said, complaint = done(home, "rollback", "--json")
         assert returned == 0, complaint
@@ -129,7 +81,7 @@ def test_a_killed_controller_is_gone_on_from_and_wrong_answers_get_no_traffic(
 ) -> None:
     pack(home, "forgetful", "--from", "yunet-dlib-1", "--threshold", "0.05")
     with doors(home, frames) as seen:
-        first = command(home, "deploy", "forgetful", "--json")
+        first = command(home, "deploy", "forgetful", "--prove", "1", "--json")
         assert first.stdout is not None
         steps = (json.loads(line)["step"] for line in first.stdout)
         assert "validating" in steps
@@ -143,3 +95,47 @@ def test_a_killed_controller_is_gone_on_from_and_wrong_answers_get_no_traffic(
     found = status(home)
     assert [colour["release"] for colour in found["colours"]] == ["yunet-dlib-1"]
     assert found["history"][0]["step"] == "failed"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_release_with_a_fault_is_taken_back_before_any_traffic(
+    home: RunningCluster, frames: dict[str, bytes], fault: str
+) -> None:
+    engine = fault.replace("-", "_")
+    pack(home, fault, "--from", "yunet-dlib-1", "--engine", f"benchmarks.faulty_engines:{engine}")
+    with doors(home, frames) as seen:
+        returned, _, complaint = done(home, "deploy", fault, "--prove", "4", "--bake", "2")
+    assert returned == 1
+    assert f"{fault} was taken back, yunet-dlib-1 has the traffic" in complaint
+    assert FAULTS[fault] in complaint
+    assert set(seen) == {"yunet-dlib-1"}
+
+
+def test_an_alert_takes_the_traffic_back_and_is_in_the_audit_trail(
+    home: RunningCluster, frames: dict[str, bytes]
+) -> None:
+    created = json.loads(home.doorbell("keys", "create", "alertmanager", "--scope", "alerts", "--json").stdout)
+    pack(home, "alarming", "--from", "yunet-dlib-1", "--threshold", "0.57")
+    with doors(home, frames) as seen:
+        rollout = command(home, "deploy", "alarming", "--prove", "1", "--bake", "60", "--json")
+        assert rollout.stdout is not None
+        assert "100 % of the traffic" in (json.loads(line)["said"] for line in rollout.stdout)
+        eventually(lambda: seen["alarming"] > 3)
+        with home.client() as api:
+            answer = api.post("/api/v1/alerts", json=firing("DoorsUnanswered"), headers={"X-API-Key": created["key"]})
+        assert answer.json()["kept"] == 1, answer.text
+        said, _ = rollout.communicate(timeout=60)
+        assert json.loads(said.splitlines()[-1])["why"].startswith("alert DoorsUnanswered")
+        before = seen["yunet-dlib-1"]
+        eventually(lambda: seen["yunet-dlib-1"] > before + 5)
+    assert set(seen) == {"yunet-dlib-1", "alarming"}
+    assert json.loads(home.doorbell("audit", "verify", "--json").stdout)["whole"]
+    assert "alert.kept" in home.doorbell("audit", "list").stdout
+
+
+def firing(name: str) -> dict[str, object]:
+    """As Alertmanager sends it."""
+    labels = {"alertname": name, "doorbell_action": "rollback"}
+    now = datetime.now(UTC).isoformat()
+    alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": now, "fingerprint": uuid.uuid4().hex}
+    return {"version": "4", "status": "firing", "receiver": "doorbell", "alerts": [alert]}

@@ -10,10 +10,11 @@ from cluster.cli.bench.engine import engine
 from cluster.cli.bench.floor import floor
 from cluster.cli.bench.gallery import gallery
 from cluster.cli.bench.recall import recall
+from cluster.cli.bench.release import release
 from cluster.cli.bench.results import results
 from cluster.cli.bench.service import service
 from cluster.cli.bench.soak import soak
 
 app = typer.Typer(help="Measurements on this machine, beside a peer.", no_args_is_help=True)
-for command in (accuracy, backends, engine, floor, gallery, recall, results, service, soak):
+for command in (accuracy, backends, engine, floor, gallery, recall, release, results, service, soak):
     app.command()(command)

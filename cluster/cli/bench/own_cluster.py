@@ -21,7 +21,7 @@ from serve_apps.settings import load
 
 
 @contextlib.contextmanager
-def cluster_of_its_own() -> Iterator[tuple[str, str]]:
+def cluster_of_its_own(ports: Ports | None = None) -> Iterator[tuple[str, str]]:
     """Address and key of a cluster with the sample people, on the data folder's disk; gone afterwards."""
     weights = load().weights_folder
     weights.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -34,7 +34,7 @@ def cluster_of_its_own() -> Iterator[tuple[str, str]]:
         prepare(settings)
         say = Console(stderr=True).print
         with (
-            local_cluster(settings.folder, free_ports(), say) as url,
+            local_cluster(settings.folder, ports or free_ports(), say) as url,
             temporary_key("bench", frozenset({Scope.FRAMES, Scope.PEOPLE})) as key,
         ):
             enrol_samples(url, key)

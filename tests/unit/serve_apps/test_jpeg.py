@@ -75,3 +75,27 @@ def test_segments_without_end_are_given_up() -> None:
 
     for many in (b"\xff\xe1\x00\x02", b"\xff\x01", b"\xff\xda\x00\x02"):
         assert sum(1 for _ in jpeg.segments(content[:start] + many * 20_000 + content[start:])) <= jpeg.MOST_SEGMENTS
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_a_picture_without_metadata_has_the_same_pixels_upright(turned: int) -> None:
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112], exif[0x010F] = turned, "a camera of somebody's"
+    Image.effect_noise((120, 70), 60).save(buffer, "JPEG", exif=exif, comment=b"at home")
+    content = buffer.getvalue() + b"behind the end"
+    bare = jpeg.without_metadata(content)
+    assert bare is not None
+    assert not any(said in bare for said in (b"somebody", b"at home", b"behind the end"))
+    before, after = (cv2.imdecode(np.frombuffer(each, np.uint8), cv2.IMREAD_COLOR) for each in (content, bare))
+    assert np.array_equal(before, after)
+    assert before.shape == ((70, 120, 3) if turned == 1 else (120, 70, 3))
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_a_picture_that_is_cut_short_or_has_a_damaged_block_is_no_error(options: dict[str, bool]) -> None:
+    content = encoded(**options)
+    assert jpeg.without_metadata(content) == content
+    assert jpeg.without_metadata(content[:-2]) is None
+    damaged = content[:2] + b"\xff\xe1\x00\x10Exif\0\0MM\0\x2a\xff\xff\xff\xff" + content[2:]
+    assert jpeg.without_metadata(damaged) == content

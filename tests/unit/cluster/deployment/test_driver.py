@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from cluster.deployment.drift import Compared
 from cluster.deployment.driver import Driver, TakenBack
 from cluster.deployment.history import History, RolloutError
 from cluster.deployment.judge import Seen
 from cluster.deployment.rollout import Plan, Rollout, Step, resumed
+from cluster.deployment.shadow import Pair, Said
 from cluster.deployment.validate import Answer, Tried
-from cluster.security.api_keys import metadata
+from cluster.deployment.validation import Validation
+from cluster.deployment.visits import Bin
+from cluster.security.alerts import Alert, AlertStore
+from cluster.security.audit import metadata, newest, operator
 from serve_apps.database import connect
 
 START = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -38,6 +44,10 @@ class FakeCluster:
     milliseconds: float = 20.0
     public: str | None = None
     right: bool = True
+    recent: int = 20
+    changed: int = 0
+    seen_at: list[Validation] = field(default_factory=list)
+    forgets: bool = False
     done: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     begun: datetime | None = None
@@ -67,6 +77,14 @@ class FakeCluster:
         count = int((self.clock.now - since).total_seconds() * 10)
         return Seen(0, [20.0] * count), Seen(0, [self.milliseconds] * count)
 
+    def compared(self, release: str, before: object, since: object, *, alone: bool) -> Compared:
+        assert isinstance(before, datetime)
+        assert isinstance(since, datetime)
+        past = [Bin("dlib-1", "c", n * 60, 2, n % 2, 0.3) for n in range(100)]
+        count = int((self.clock.now - since).total_seconds())
+        strange = [Bin(release, "c", n * 60, 2, 2 if self.forgets else n % 2, 0.3) for n in range(count)]
+        return Compared("dlib-1", release, past, strange, {"dlib-1": 0.58, release: 0.58}, alone)
+
     def finish(self, colour: str, epoch: int) -> None:
         self.done.append("finish")
 
@@ -76,6 +94,11 @@ class FakeCluster:
     def tried(self, colour: str | None) -> Tried:
         said = "known" if colour is None or self.right else "unknown"
         return Tried([Answer(f"{n}.jpg", "known", said, 20.0) for n in range(10)], {1: [100]})
+
+    def replayed(self, colour: str) -> Iterator[list[Pair]]:
+        for number in range(self.recent):
+            said = Said("unknown" if number < self.changed else "known", (), 20.0)
+            yield [Pair(f"event-{number}", "front-door", "2026-11-24T08:00:00Z", Said("known", (), 20.0), said)]
 
     def deciding(self, release: str) -> str | None:
         return self.public
@@ -94,8 +117,9 @@ def rollout(step: Step = Step.PREPARING, plan: Plan = Plan(bake_seconds=5)) -> R
 
 def drive(history: History, cluster: FakeCluster, begun: Rollout, lease: datetime | None = None) -> Rollout:
     number = history.claim(cluster.clock.now)
-    said = Driver(begun, number, history, cluster, cluster.clock, cluster.clock.sleep, lambda *_: None)
-    return said.run(lease)
+    sleep, keep = cluster.clock.sleep, cluster.seen_at.append
+    driver = Driver(begun, number, history, cluster, cluster.clock, sleep, lambda *_: None, report=keep)
+    return driver.run(lease)
 
 
 def test_a_good_release_takes_the_traffic_and_the_history_keeps_it(history: History) -> None:
@@ -137,6 +161,30 @@ def test_a_release_that_answers_golden_frames_wrongly_gets_no_traffic(history: H
     assert cluster.done == ["prepare", "deploy green", "withdraw"]
 
 
+def test_a_release_that_answers_recent_frames_otherwise_gets_no_traffic(history: History) -> None:
+    cluster = FakeCluster(Clock(), changed=3)
+    ended = drive(history, cluster, rollout())
+    assert ended.step is Step.FAILED
+    assert ended.why == (
+        "17 of 20 recent frames were answered as by the live release (85.0%, 95 % interval 64.0% to 94.8%), "
+        "98.0% are needed; 3 have another verdict"
+    )
+    assert cluster.done == ["prepare", "deploy green", "withdraw"]
+    assert [seen.found for seen in cluster.seen_at] == [[ended.why]]
+
+
+def test_few_recent_frames_judge_nobody_and_the_report_says_so(history: History) -> None:
+    cluster = FakeCluster(Clock(), recent=9, changed=9)
+    assert drive(history, cluster, rollout()).step is Step.COMPLETED
+    assert "9 recent frames were replayed, 10 are needed: agreement was not judged" in cluster.seen_at[0].said
+
+
+def test_wrong_golden_frames_are_reported_without_a_replay(history: History) -> None:
+    cluster = FakeCluster(Clock(), right=False)
+    drive(history, cluster, rollout())
+    assert [seen.replayed for seen in cluster.seen_at] == [None]
+
+
 def test_a_release_that_is_slower_is_taken_back_with_the_numbers(history: History) -> None:
     cluster = FakeCluster(Clock(), milliseconds=100.0)
     ended = drive(history, cluster, rollout(plan=Plan(shares=(10, 100), hold_seconds=30)))
@@ -146,10 +194,50 @@ def test_a_release_that_is_slower_is_taken_back_with_the_numbers(history: Histor
     assert "share 100" not in cluster.done
 
 
+def test_a_release_that_knows_nobody_any_more_is_taken_back_with_the_numbers(history: History) -> None:
+    cluster = FakeCluster(Clock(), forgets=True)
+    ended = drive(history, cluster, rollout(plan=Plan(bake_seconds=60)))
+    assert ended.step is Step.FAILED
+    assert "100 % of the faces at its cameras were unknown, 25 % before it came" in ended.why
+    assert ended.why.startswith("at 100 % of the traffic, after ")
+
+
 def test_other_answers_at_the_public_address_take_it_back(history: History) -> None:
     cluster = FakeCluster(Clock(), public="dlib-1 decided a frame")
     assert drive(history, cluster, rollout()).step is Step.FAILED
     assert cluster.done[-1] == "withdraw"
+
+
+def test_an_alert_takes_a_release_back_and_says_which(history: History, tmp_path: Path) -> None:
+    cluster = FakeCluster(Clock())
+    alerts = AlertStore(connect(f"sqlite:///{tmp_path}/doorbell.db"))
+    alerts.keep([Alert("f0", START, "Old", "since yesterday")], "key 1", START)
+    at = START + timedelta(seconds=12)
+    real = cluster.seen
+
+    def seen(release: str, since: object) -> tuple[Seen, Seen]:
+        if cluster.clock.now >= at:
+            alerts.keep([Alert("f1", at, "DoorsUnanswered", "4 of 9 doors")], "key 1", cluster.clock.now)
+        return real(release, since)
+
+    cluster.seen = seen
+    ended = drive(history, cluster, rollout())
+
+    assert (ended.step, ended.why) == (Step.FAILED, "alert DoorsUnanswered: 4 of 9 doors")
+    assert cluster.done == ["prepare", "deploy green", "share 100", "withdraw"]
+
+
+def test_every_step_is_in_the_audit_trail_once(history: History, tmp_path: Path) -> None:
+    cluster = FakeCluster(Clock())
+    drive(history, cluster, rollout(plan=Plan(shares=(10, 100), hold_seconds=1, bake_seconds=1)))
+
+    rows = newest(connect(f"sqlite:///{tmp_path}/doorbell.db"), 20)
+
+    steps = [(row.action.removeprefix("rollout."), row.details["percent"]) for row in rows]
+    before = [("preparing", None), ("deploying", None), ("validating", None)]
+    assert steps == [*before, ("switching", 10), ("switching", 100), ("completed", None)]
+    assert {(row.object, row.actor) for row in rows} == {("sface-1", operator())}
+    assert not any("why" in row.details for row in rows)
 
 
 def test_too_few_requests_in_the_time_take_it_back(history: History) -> None:

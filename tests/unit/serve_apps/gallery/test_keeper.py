@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from cluster.security.keyring import Keyring
-from serve_apps.database import connect, migrate
+from serve_apps.database import connect
 from serve_apps.faces import Standing
 from serve_apps.gallery.archive import Archive
 from serve_apps.gallery.crops import FolderCrops
@@ -61,9 +62,9 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(migrated: Path, tmp_path: Path) -> Iterator[House]:
+    shutil.copy(migrated, tmp_path / "doorbell.db")
     engine, keys = connect(f"sqlite:///{tmp_path}/doorbell.db"), connect(f"sqlite:///{tmp_path}/keyring.db")
-    migrate(engine)
     yield House(tmp_path, Gallery(engine, Keyring(keys, bytes(32)), FolderCrops(tmp_path / "crops")))
     engine.dispose()
     keys.dispose()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from benchmarks.faulty_engines import Faulty
 from cluster.releases.folder import Release
 from cluster.releases.manifest import EngineKind, Manifest, ReleaseError
 from samples.frames import PHOTOS
@@ -67,6 +69,24 @@ def test_a_release_runs_its_weights_settings_and_space(kind: EngineKind, tmp_pat
     assert found.space == "space-1"
     apart = found.faces(image)[0].embedding - packaged.faces(image)[0].embedding
     assert np.linalg.norm(apart) < 1e-5
+
+
+def test_an_engine_of_ones_own_runs_only_where_the_settings_name_it(tmp_path: Path, weights_folder: Path) -> None:
+    packaged = release(tmp_path, "yunet-dlib")
+    own = "benchmarks.faulty_engines:slow"
+    fields = packaged.manifest.model_dump() | {"engine": own}
+    wanted = dataclasses.replace(packaged, manifest=Manifest.model_validate(fields))
+    with pytest.raises(ReleaseError, match=f"set DOORBELL_RELEASE_ENGINES={own}$"):
+        engine_of(wanted, weights_folder, "cpu")
+
+    found = engine_of(wanted, weights_folder, "cpu", frozenset({own}))
+    assert isinstance(found, Faulty)
+    assert found.space == "space-1"
+
+    fields["engine"] = "benchmarks.faulty_engines:absent"
+    wanted = dataclasses.replace(packaged, manifest=Manifest.model_validate(fields))
+    with pytest.raises(ReleaseError, match=r"cannot be imported: .*absent"):
+        engine_of(wanted, weights_folder, "cpu", frozenset({fields["engine"]}))
 
 
 def test_the_rules_are_those_of_the_manifest(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""Commands without a process of their own."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from cluster.cli.main import main
+
+
+def in_this_process(data: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`doorbell …` without the seconds that a process needs to import Ray."""
+    out, err, umask = io.StringIO(), io.StringIO(), os.umask(0o077)
+    with pytest.MonkeyPatch.context() as variables, redirect_stdout(out), redirect_stderr(err):
+        for name, value in {"DOORBELL_DATA": str(data), **environment}.items():
+            variables.setenv(name, value)
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            return subprocess.CompletedProcess(arguments, int(ended.code or 0), out.getvalue(), err.getvalue())
+        finally:
+            os.umask(umask)
+    raise AssertionError("the command line ends by SystemExit")
