@@ -111,8 +111,10 @@ def test_a_problem_cannot_lie_about_its_status(a_frame: FrameMaker) -> None:
     assert (failure.problem["title"], failure.problem["status"]) == ("bug", 500)
 
 
-@pytest.mark.parametrize("value", ["7", (datetime.now(UTC) + timedelta(hours=9)).strftime("%a, %d %b %Y %H:%M:%S GMT")])
-def test_retry_after_is_heard_in_both_forms(a_frame: FrameMaker, value: str) -> None:
+@pytest.mark.parametrize("form", ["7", "%a, %d %b %Y %H:%M:%S GMT"])
+def test_retry_after_is_heard_in_both_forms(a_frame: FrameMaker, form: str) -> None:
+    value = (datetime.now(UTC) + timedelta(hours=9)).strftime(form)
+
     failure = failure_of(httpx.Response(429, headers={"Retry-After": value}), a_frame())
 
     assert failure.retry_after_s in (7.0, 3600.0)
