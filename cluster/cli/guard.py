@@ -67,12 +67,12 @@ def watch(guard: Guard, every: float, sleep: Callable[[float], None], say: Calla
 
 
 @contextmanager
-def guarding(ports: Ports) -> Iterator[None]:
+def guarding(ports: Ports) -> Iterator[subprocess.Popen[bytes]]:
     """Run a guard beside the cluster on this machine; it ends with this process, however that ends."""
     command = [sys.executable, "-m", "cluster.cli.guard", f"http://127.0.0.1:{ports.dashboard}"]
     beside = subprocess.Popen(command, env=os.environ | {supervisor.INSIDE: str(os.getpid())})
     try:
-        yield
+        yield beside
     finally:
         beside.terminate()
         beside.wait()
