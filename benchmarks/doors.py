@@ -79,15 +79,16 @@ def _post(
     at = number
     while not ended.is_set():
         begun, which = time.monotonic(), at % len(images)
-        seen.heard.append(_posted(connection, images[which], FRAMES[which], headers))
+        seen.heard.append(posted(connection, images[which], FRAMES[which], headers))
         at += 1
         ended.wait(max(0.0, begun + every - time.monotonic()))
     connection.close()
 
 
-def _posted(
+def posted(
     connection: http.client.HTTPConnection, image: bytes, expected: SampleFrame, headers: dict[str, str]
 ) -> Posted:
+    """A frame on this connection, which is closed when that fails: the next one opens it again."""
     sent_at = time.monotonic()
     try:
         connection.request("POST", "/api/v1/frames", image, headers | {"Idempotency-Key": str(uuid.uuid4())})

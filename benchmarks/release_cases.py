@@ -2,107 +2,112 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict
+from benchmarks.planned import Planned
+from benchmarks.release_runs import (
+    BRIEF,
+    LIVE,
+    OTHER,
+    back_and_forth,
+    deployed,
+    killed,
+    replayed,
+    rolled_back,
+    taken_back,
+    unseen,
+)
+from benchmarks.releases import Cluster, Kill, Run
 
-from benchmarks.doors import Doors
-from benchmarks.releases import SETTLING_SECONDS, Case, Cluster, Line, Run, old_traffic, summed
-
-DOORS = 4
-EVERY_SECONDS = 0.2
-LOADED_USERS = 10
-"""KubeRay's own gate for an upgrade has so many, for 900 seconds, and allows no failure; ours runs for less."""
-
-LOADED_SECONDS = 90.0
-LIVE = "yunet-dlib-1"
-OTHER = "sface-1"
 ENGINES = "benchmarks.faulty_engines"
-
-
-def _deployed(*arguments: str) -> Run:
-    """There, and back by hand: the figures of both together, the time to the old traffic being the rollback's."""
-
-    def run(cluster: Cluster, doors: Doors, name: str) -> Case:
-        begun = time.monotonic()
-        lines = cluster.command(*arguments)
-        time.sleep(SETTLING_SECONDS)
-        asked = time.monotonic()
-        back = cluster.command("rollback") if lines[-1].step == "completed" else lines
-        time.sleep(SETTLING_SECONDS)
-        heard = doors.since(begun)
-        case = summed(name, lines, heard, OTHER, begun, kept=True)
-        fields = asdict(case) | {"seconds_to_old_traffic": old_traffic(heard, OTHER, asked), "seconds": case.seconds}
-        return Case(**fields) if back is not lines else case
-
-    return run
-
-
-def _taken_back(new: str, *arguments: str) -> Run:
-    def run(cluster: Cluster, doors: Doors, name: str) -> Case:
-        begun = time.monotonic()
-        lines = cluster.command("deploy", new, *arguments)
-        time.sleep(SETTLING_SECONDS)
-        return summed(name, lines, doors.since(begun), new, begun, kept=False)
-
-    return run
-
-
-def _killed(new: str, step: str, *arguments: str) -> Run:
-    """The controller is killed when it says so; `resume` ends the rollout, and what has then the traffic goes back."""
-
-    def run(cluster: Cluster, doors: Doors, name: str) -> Case:
-        begun = time.monotonic()
-        cluster.command("deploy", new, *arguments, kill_at=step)
-        killed = time.monotonic()
-        time.sleep(UNWATCHED_SECONDS[step])
-        lines = cluster.command("resume")
-        if lines[-1].step == "completed":
-            cluster.command("rollback")
-        time.sleep(SETTLING_SECONDS)
-        heard = doors.since(begun)
-        case = summed(name, lines, heard, new, begun, kept=True)
-        back = old_traffic(heard, new, killed) if lines[-1].step != "completed" else None
-        return Case(**asdict(case) | {"seconds_to_old_traffic": back})
-
-    return run
-
-
-def _loaded(cluster: Cluster, doors: Doors, name: str) -> Case:
-    """To the other release and back by two rollouts, as often as the time allows, at least once."""
-    begun = time.monotonic()
-    lines: list[Line] = []
-    while not lines or time.monotonic() - begun < LOADED_SECONDS:
-        for new in (OTHER, LIVE):
-            lines += cluster.command("deploy", new, *BRIEF)
-            if lines[-1].step != "completed":
-                return summed(name, lines, doors.since(begun), new, begun, kept=True)
-    return summed(name, lines, doors.since(begun), OTHER, begun, kept=True)
-
-
-BRIEF = ("--bake", "10", "--slower", "10")
-"""SFace takes more than twice as long as dlib's ResNet on most processors, and is no fault here."""
-
-UNWATCHED_SECONDS = {"preparing": 2.0, "deploying": 2.0, "validating": 2.0, "switching": 40.0, "rolling_back": 2.0}
-"""How long nobody drives the rollout after the kill; once traffic moves, longer than its lease."""
-
 CANARY = ("--steps", "1,5,25,50,100", "--hold", "5", "--requests", "10", "--most", "60")
-CASES: tuple[tuple[str, int, float, Run], ...] = (
-    ("deploy", DOORS, EVERY_SECONDS, _deployed("deploy", OTHER, *BRIEF)),
-    ("canary to 100 %", DOORS, EVERY_SECONDS, _deployed("canary", OTHER, *CANARY, *BRIEF)),
-    ("fails its constructor", DOORS, EVERY_SECONDS, _taken_back("no-constructor")),
-    ("fails its constructor in a replica", DOORS, EVERY_SECONDS, _taken_back("not-in-a-replica")),
-    ("fails its health check after 3 s", DOORS, EVERY_SECONDS, _taken_back("fails-soon")),
-    ("fails after 30 s, with the traffic", DOORS, EVERY_SECONDS, _taken_back("fails-later")),
-    ("5 times slower", DOORS, EVERY_SECONDS, _taken_back("slow")),
-    ("wrong names", DOORS, EVERY_SECONDS, _taken_back("wrong-names")),
-    ("another space under the same name", DOORS, EVERY_SECONDS, _taken_back("mislabelled", *BRIEF)),
-    ("leaks", DOORS, EVERY_SECONDS, _taken_back("leaks")),
-    *(
-        (f"SIGKILL while {step}", DOORS, EVERY_SECONDS, _killed("sound", step, "--bake", "10"))
-        for step in ("preparing", "deploying", "validating", "switching")
+
+ENVIRONMENT = {"DOORBELL_RECENT_FRAMES_PER_MINUTE": "300"}
+"""A replay takes 100 recent frames: here they are there after 20 s, at the default's 20 a minute after five minutes."""
+
+FRAMES_SENT = 450
+"""By then 100 are kept, at 20 frames a second."""
+
+CALM = 0.4
+"""Seconds between two frames of a door where controllers are killed: with less traffic a rollout is sooner over."""
+
+QUICK = ("--prove", "1", "--bake", "1", "--slower", "10")
+WATCHED = ("--prove", "1", "--bake", "8", "--slower", "10")
+"""Long enough to be killed in."""
+
+LEASE_OVER = 40.0
+"""Seconds without a controller after which the lease of the weights has ended."""
+
+DEPLOYS: tuple[Planned, ...] = (
+    Planned("deploy", deployed(OTHER, "deploy", OTHER, *BRIEF)),
+    Planned(
+        "deploy with 100 recent frames", replayed(OTHER, FRAMES_SENT, "deploy", OTHER, *BRIEF), why="of 100 recent"
     ),
-    ("SIGKILL while rolling_back", DOORS, EVERY_SECONDS, _killed("wrong-names", "rolling_back")),
-    ("10 users, deploys back and forth", LOADED_USERS, 1.0, _loaded),
+    Planned("deploy while nobody rings", unseen(OTHER, "deploy", OTHER, *BRIEF), doors=0),
+    Planned("canary to 100 %", deployed(OTHER, "canary", OTHER, *CANARY, *BRIEF)),
+    Planned("rollback by hand", rolled_back(LIVE, OTHER)),
+    Planned("rollback to another kept release", rolled_back(LIVE, OTHER, "sound")),
+)
+
+
+def _refused(name: str, new: str, why: str, *arguments: str) -> Planned:
+    return Planned(name, taken_back(new, *arguments), "failed", why, traffic=False)
+
+
+FAULTS: tuple[Planned, ...] = (
+    _refused("fails its constructor", "no-constructor", "cannot be built"),
+    _refused("fails its constructor in a replica", "not-in-a-replica", "did not start"),
+    _refused("fails its health check after 3 s", "fails-soon", "not well|did not start|broken|answered 5"),
+    Planned(
+        "fails after 30 s, with the traffic",
+        taken_back("fails-later"),
+        "failed",
+        "not well|tries failed|broken",
+        traffic=None,
+    ),
+    _refused("5 times slower", "slow", "frame takes"),
+    _refused("wrong names", "wrong-names", "golden frames"),
+    _refused("another space under the same name", "mislabelled", "recent frames", *BRIEF),
+    _refused("leaks", "leaks", "grew by"),
+)
+
+
+def _killed(kill: Kill, moment: str = "", unwatched: float = 2.0) -> Planned:
+    """A sound release's controller, that goes on where it was."""
+    return Planned(
+        f"SIGKILL while {kill.step}{moment}",
+        killed("sound", kill, unwatched, *(WATCHED if kill.step == "switching" else QUICK)),
+    )
+
+
+def _withdrawn(after: float, moment: str = "") -> Planned:
+    run: Run = killed("wrong-names", Kill("rolling_back", after=after), 2.0, "--prove", "1")
+    return Planned(f"SIGKILL while rolling_back{moment}", run, "failed", "golden frames", traffic=False, every=CALM)
+
+
+KILLS: tuple[Planned, ...] = (
+    _killed(Kill("preparing")),
+    _killed(Kill("preparing", after=1.0), ", 1 s later"),
+    _killed(Kill("deploying")),
+    _killed(Kill("deploying", after=2.5), ", as replicas start"),
+    _killed(Kill("validating")),
+    _killed(Kill("validating", "in shadow", after=0.5), ", in the replay"),
+    _killed(Kill("switching", after=3.0), ", taken up at once", unwatched=0.0),
+    Planned(
+        "SIGKILL while switching, never taken up",
+        killed("sound", Kill("switching", after=3.0), LEASE_OVER, *WATCHED),
+        "failed",
+        "nobody watched",
+        every=CALM,
+    ),
+    _withdrawn(0.0),
+    _withdrawn(1.0, ", 1 s later"),
+)
+
+CASES: tuple[Planned, ...] = (
+    *DEPLOYS,
+    *FAULTS,
+    *KILLS,
+    # KubeRay's own gate for an upgrade has 10 users for 900 s, and allows no failure; ours runs for less.
+    Planned("10 users, deploys back and forth", back_and_forth, doors=10, every=1.0),
 )
 
 

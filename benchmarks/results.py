@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plots
+from benchmarks.autoscale import report as autoscale
 from benchmarks.markdown import picture
 from benchmarks.sections import SECTIONS
 
@@ -93,6 +94,8 @@ def _pictures(name: str, outcome: Outcome, folder: Path, pictures: Path) -> list
         pictures.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / CURVE, pictures / CURVE)
         return [("ROC curve", pictures / CURVE)]
+    if name == "autoscale":
+        return autoscale.draw(outcome.report, pictures)
     return plots.draw(name, outcome.report, pictures)
 
 

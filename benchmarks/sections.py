@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any
 
+from benchmarks.autoscale import report as autoscale
 from benchmarks.markdown import number, table
 
 Report = Mapping[str, Any]
@@ -116,24 +117,51 @@ def accuracy(report: Report) -> list[str]:
     return lines
 
 
+ROLLOUT_FIGURES = {
+    "frames": ("requests", "Sent by the doors meanwhile, with known answers."),
+    "frames/s": (
+        "frames_per_second",
+        "What the doors send together, less where they wait for answers.",
+    ),
+    "failed": ("failed_requests", "Frames that got no answer."),
+    "wrong": ("wrong_answers", "Answers with another verdict or other names than the frame has."),
+    "slowest ms": ("max_latency_ms", "The longest wait of a door for one answer."),
+    "detected after s": (
+        "seconds_to_detect",
+        "From the start of the second colour until its rollout was being taken back; nobody detects a SIGKILL.",
+    ),
+    "last answer after s": (
+        "seconds_to_old_traffic",
+        "Of the release that goes: from that moment, from the SIGKILL, or from the start of a rollback by hand; 0 "
+        "when it had no traffic then.",
+    ),
+    "old answers after s": (
+        "seconds_to_first_old",
+        "From the start of a rollback by hand until a frame was sent that the old release answered.",
+    ),
+}
+"""By column of a rollout's row: the field of its JSON, and a sentence."""
+
+
 def release(report: Report) -> list[str]:
-    """A row for each rollout."""
-    columns = ("rollout", "frames", "failed", "wrong", "slowest ms", "detected after s", "old traffic after s", "ended")
-    figures = ("requests", "failed_requests", "wrong_answers", "max_latency_ms", "seconds_to_detect")
+    """A row for each rollout, a sentence for each column, and what was not as it should be."""
+    cases = report.get("cases") or []
     rows = [
         (
             str(case.get("name")),
-            *(number(case.get(name)) for name in (*figures, "seconds_to_old_traffic")),
+            *(number(case.get(name)) for name, _ in ROLLOUT_FIGURES.values()),
             str(case.get("ended")),
+            {True: "yes", False: "**no**"}.get(case.get("as_expected"), number(None)),
         )
-        for case in report.get("cases") or []
+        for case in cases
     ]
     return [
-        "Doors post frames with known answers meanwhile: 4 doors with 20 frames/s together, 10 doors with 10 in the "
-        "last row. Detected after: from the start of the second colour. Old traffic after: from there, or from the "
-        "SIGKILL, or from the rollback by hand, until the last answer of the release that goes; 0 when it never had "
-        "traffic.",
-        *table(columns, rows),
+        *table(("rollout", *ROLLOUT_FIGURES, "ended", "as expected"), rows),
+        *(f"- {column}: {sentence}" for column, (_, sentence) in ROLLOUT_FIGURES.items()),
+        "- ended: The rollout's last step.",
+        "- as expected: It ended as such a release must, for that reason, without a failed or a wrong answer.",
+        "",
+        *(f"- **{case.get('name')}**: {each}" for case in cases for each in case.get("unexpected") or []),
     ]
 
 
@@ -144,6 +172,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Report], list[str]]]] = {
     "gallery": ("Gallery", gallery),
     "soak": ("Soak", soak),
     "release": ("Releases", release),
+    "autoscale": ("Autoscaling", autoscale.section),
     "accuracy": ("Accuracy", accuracy),
 }
 """By the command that measures it: its heading and its text."""

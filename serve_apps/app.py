@@ -1,7 +1,7 @@
 """The composition root: the only place that names concretes.
 
-Serve's config names `gateway`, `recognizer` and `courier`. Each `build_…` runs inside its replica, and imports what
-only that replica needs, so that a gateway does not carry the recognizer's libraries in its memory.
+Serve's config names `gateway`, `recognizer`, `courier` and `forecaster`. Each `build_…` runs inside its replica, and
+imports what only that replica needs, so that a gateway does not carry the recognizer's libraries in its memory.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from serve_apps.api.deployments import GatewayReplica, Recognizers
 from serve_apps.database import connect
 from serve_apps.gallery.crops import crops_at
 from serve_apps.gallery.store import Gallery
+from serve_apps.load.deployments import ForecasterReplica
+from serve_apps.load.facts import Facts
 from serve_apps.notifications.deployments import CourierReplica
 from serve_apps.recognition.deployments import RecognizerReplica
 from serve_apps.recognition.registered import DEFAULT_RELEASE
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine as SqlEngine
 
     from serve_apps.events.recent import RecentFrames
+    from serve_apps.load.counts import LoadCounts
+    from serve_apps.load.forecaster import Forecaster
+    from serve_apps.load.outlook import Outlook
+    from serve_apps.load.service_time import ServiceTime
     from serve_apps.notifications.courier import Courier
     from serve_apps.pipeline import Pipeline
     from serve_apps.recognition.recognizer import Recognizer
@@ -58,7 +64,8 @@ def gateway(_: dict[str, str]) -> Application:
 
 def recognizer(args: dict[str, str]) -> Application:
     """Blue or green. Raises ValidationError for arguments other than RecognizerArgs."""
-    return _application(RecognizerReplica, partial(build_recognizer, RecognizerArgs.model_validate(args)))
+    build = partial(build_recognizer, RecognizerArgs.model_validate(args))
+    return _application(RecognizerReplica, build, build_outlook)
 
 
 def courier(_: dict[str, str]) -> Application:
@@ -66,8 +73,13 @@ def courier(_: dict[str, str]) -> Application:
     return _application(CourierReplica, build_courier)
 
 
-def _application(deployment: Any, build: Callable[..., object]) -> Application:
-    bound: Application = deployment.bind(build)
+def forecaster(_: dict[str, str]) -> Application:
+    """Load in, forecasts out."""
+    return _application(ForecasterReplica, build_forecaster)
+
+
+def _application(deployment: Any, *builds: Callable[..., object]) -> Application:
+    bound: Application = deployment.bind(*builds)
     return bound
 
 
@@ -101,6 +113,27 @@ def build_recognizer(args: RecognizerArgs) -> Recognizer:
     index = GalleryIndex(gallery, engine.space, archive, Reembedding(gallery, engine).complete)
     Keeper(index, archive).start()
     return Recognizer(engine, index, rules_of(release), release.manifest.name)
+
+
+def build_outlook(application: str, service: ServiceTime, start_s: float) -> Outlook:
+    """What a recognizer replica knows of the load to come, from now on."""
+    from serve_apps.load.outlook import Outlook
+
+    outlook = Outlook(Facts(connect(load().database_url), now).read, application, service, start_s)
+    outlook.start()
+    return outlook
+
+
+def build_forecaster() -> Forecaster:
+    """The forecaster of one replica."""
+    from serve_apps.load.forecaster import Forecaster
+    from serve_apps.load.rushes_file import WatchedRushes
+    from serve_apps.load.store import LoadStore
+
+    settings = load()
+    engine = connect(settings.database_url)
+    rushes = WatchedRushes(settings.rushes_file)
+    return Forecaster(LoadStore(engine), Facts(engine, now), rushes, lambda: now().timestamp())
 
 
 def build_gateway(recognizers: Recognizers) -> FastAPI:
@@ -138,11 +171,23 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
             clock=now,
             enrol=EnrolLimits(),
             limits=limits,
+            load=_load(settings, engine, recognizers),
             waiting=Waiting(limits.waiting),
             streams=Waiting(100),
             io=io,
         )
     )
+
+
+def _load(settings: Settings, engine: SqlEngine, recognizers: Recognizers) -> LoadCounts:
+    """Counts of posted frames, which are written from now on beside the routing that the gateway obeys."""
+    from serve_apps.load.counts import LoadCounts
+    from serve_apps.load.recorder import recording
+
+    counts = LoadCounts(settings.camera_patterns)
+    recorder = recording(counts, engine, now)
+    recognizers.tell_routing(lambda routing: recorder.obeyed(routing.model_dump(mode="json")))
+    return counts
 
 
 def _recent(settings: Settings, gallery: Gallery) -> RecentFrames:

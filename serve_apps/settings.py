@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "DOORBELL_"
@@ -25,6 +25,10 @@ MOVED = {
 """Variables that were settings, and the options of `doorbell release pack` that took their place."""
 
 
+LONGEST_GROUP = 64
+"""Characters of a camera group's pattern: as many as the load's table takes."""
+
+
 class SettingsError(Exception):
     """A setting that is misspelt or out of range."""
 
@@ -37,7 +41,8 @@ class Settings(BaseSettings):
     `recent_frames_per_minute`: how many each gateway keeps for the replay to new releases, `recent_frames` and
     `recent_frames_days` how many of all gateways and for how long; 0 of any turns it off. `release_golden`: a folder
     of golden frames in the place of `data/golden`. `release_accuracy`, `release_growth_mb` and `release_agreement`:
-    what a release must reach before it gets traffic (`validate.Limits`).
+    what a release must reach before it gets traffic (`validate.Limits`). `camera_groups`: patterns of cameras' names
+    with commas between them, each a group whose load is recorded for itself. `rushes_file`: a YAML of expected rushes.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
@@ -67,6 +72,15 @@ class Settings(BaseSettings):
     release_accuracy: float = Field(1.0, ge=0, le=1)
     release_growth_mb: float = Field(30.0, gt=0)
     release_agreement: float = Field(0.98, ge=0, le=1)
+    camera_groups: str = Field("", pattern=r"^[\w.*?\[\]!,-]*$")
+    rushes_file: Path | None = None
+
+    @field_validator("camera_groups")
+    @classmethod
+    def _short(cls, given: str) -> str:
+        if any(len(pattern) > LONGEST_GROUP for pattern in given.split(",")):
+            raise ValueError(f"a pattern has at most {LONGEST_GROUP} characters")
+        return given
 
     @property
     def folder(self) -> Path:
@@ -77,6 +91,11 @@ class Settings(BaseSettings):
     def recent_frames_rate(self) -> float:
         """How many frames a minute each gateway keeps; 0 when one of the three settings turns it off."""
         return self.recent_frames_per_minute if self.recent_frames and self.recent_frames_days else 0.0
+
+    @property
+    def camera_patterns(self) -> tuple[str, ...]:
+        """`camera_groups`, each for itself."""
+        return tuple(filter(None, self.camera_groups.split(",")))
 
     @property
     def weights_folder(self) -> Path:

@@ -140,3 +140,21 @@ recent_frames = Table(
     Column("key_id", sa.String(32), nullable=False),
     sqlite_autoincrement=True,
 )
+
+load_counts = Table(
+    "load_counts",
+    metadata,
+    Column("start", sa.BigInteger, primary_key=True),
+    Column("step", sa.Integer, primary_key=True),
+    Column("camera_group", sa.String(64), primary_key=True),
+    Column("source", sa.String(16), primary_key=True),
+    Column("counts", sa.LargeBinary, nullable=False),
+)
+
+load_facts = Table(
+    "load_facts",
+    metadata,
+    Column("name", sa.String(32), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("value", sa.JSON, nullable=False),
+)

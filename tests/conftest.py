@@ -42,6 +42,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     return found
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side go files, but for those with a cluster: one of them at a time is what two cores can bear."""
     for item in items:
@@ -91,7 +92,7 @@ def postgres() -> Iterator[str]:
 def running_postgres(binaries: Path, folder: Path) -> Iterator[str]:
     prefix = []
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        prefix = ["runuser", "-u", "postgres", "--"]
+        prefix = [shutil.which("runuser") or "/usr/sbin/runuser", "-u", "postgres", "--"]
         owner = pwd.getpwnam("postgres")
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     data, (port,) = folder / "data", free_ports(1)

@@ -6,8 +6,10 @@ import typer
 
 from cluster.cli import (
     audit,
+    autoscaling,
     balancer,
     bench,
+    capacity,
     devices,
     gallery,
     golden_make,
@@ -46,5 +48,7 @@ def app() -> typer.Typer:
     release.app.command()(report)
     app.add_typer(release.app, name="release")
     app.add_typer(audit.app, name="audit")
+    app.add_typer(autoscaling.app, name="autoscaling")
     app.add_typer(bench.app, name="bench")
+    app.add_typer(capacity.app, name="capacity")
     return app

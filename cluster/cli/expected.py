@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from autoscaling.capacity import CannotKeep
+from autoscaling.history import BadHistory
+from autoscaling.scaling import BadScaling
+from autoscaling.schedule import BadSchedule
 from benchmarks.calibration import CannotCalibrate
 from benchmarks.pairs import AccuracyError
 from cluster.cli.access import NoAnswer
+from cluster.cli.autoscaling import NothingDecided
 from cluster.deployment.colours import StateError
 from cluster.deployment.control import ServeError
-from cluster.deployment.driver import ApplicationError
 from cluster.deployment.golden import GoldenError
 from cluster.deployment.haproxy import BalancerError
 from cluster.deployment.history import RolloutError
 from cluster.deployment.kept import KeptStateDamaged
 from cluster.deployment.kuberay_model import ManifestError
 from cluster.deployment.reports import ReportError
+from cluster.deployment.running import ApplicationError
 from cluster.preflight import CannotStart
 from cluster.releases.manifest import ReleaseError
 from cluster.security.api_keys import UnknownKey
@@ -30,9 +35,14 @@ from serve_apps.settings import SettingsError
 
 EXPECTED = (
     AccuracyError,
+    BadHistory,
+    BadScaling,
+    BadSchedule,
     BalancerError,
     CannotCalibrate,
+    CannotKeep,
     NoAnswer,
+    NothingDecided,
     CannotStart,
     KeptStateDamaged,
     ManifestError,

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, NamedTuple, get_args
 import typer
 from pydantic import ValidationError
 
+from cluster.deployment.api import AT_ONCE
 from cluster.deployment.golden import FILE, LARGEST_FILE, Golden, GoldenError, GoldenFrame, GoldenPerson, write
-from cluster.deployment.live import AT_ONCE
 from serve_apps.api.admission import AdmissionLimits, admit_image
 from serve_apps.api.problems import Problem
 from serve_apps.settings import load

@@ -6,9 +6,10 @@ import json
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from threading import Event
 from types import FrameType
@@ -18,6 +19,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from cluster import supervisor
 from cluster.cli.keys import AsJson
 from serve_apps.database import alone, connect, migrate
 from serve_apps.settings import load
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
 STOPPED = 130
 """Exit status after Ctrl-C, as a shell gives it."""
 
+WAIT_SECONDS = 0.5
+
 
 def reembed(
     release: Annotated[str, typer.Option(metavar="NAME", help="The release whose recognizers will use the gallery.")],
     share: Annotated[float, typer.Option(min=0.01, max=1, help="How much of one processor core to take.")] = 0.5,
+    wait: Annotated[bool, typer.Option("--wait", help="For the end of another one, instead of failing.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Embed every enrolled face for a release; what is done stays done. Status 1 when somebody cannot be embedded."""
@@ -44,21 +49,36 @@ def reembed(
     from serve_apps.gallery.throttle import Throttle
     from serve_apps.recognition.registered import fetched_release, released_engine
 
+    supervisor.inside()  # a rollout's controller that is killed takes it along
     logging.getLogger("serve_apps").addHandler(logging.NullHandler())  # failures are told at the end
     settings = load()
     database = connect(settings.database_url)
     gallery = build_gallery(settings)
     migrate(database)
-    with alone(database, "reembedding") as is_alone:
-        if not is_alone:
-            raise BeingEmbedded("another 'doorbell gallery reembed' is at work on this gallery; wait for its end")
-        with _interrupts() as interrupted, _shown(release, as_json) as progress:
+    with _interrupts() as interrupted, ExitStack() as turn:
+        while not turn.enter_context(alone(database, "reembedding")):
+            turn.close()
+            if not wait:
+                raise BeingEmbedded(
+                    "another 'doorbell gallery reembed' is at work on this gallery; --wait waits for it"
+                )
+            _say_that_it_waits(as_json)
+            if interrupted.wait(WAIT_SECONDS):
+                return STOPPED
+        with _shown(release, as_json) as progress:
             engine = Yielding(lambda: released_engine(settings, fetched_release(settings, release)))
             outcome = Reembedding(gallery, engine).run(progress, interrupted.is_set, Throttle(share))
     report(outcome, release, engine.space, as_json)
     if outcome.without:
         return 1
     return STOPPED if outcome.remaining else 0
+
+
+def _say_that_it_waits(as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"waiting": "for another re-embedding"}), flush=True)
+    else:
+        print("\rwaiting for another 'doorbell gallery reembed'", end="", file=sys.stderr, flush=True)
 
 
 class Yielding:

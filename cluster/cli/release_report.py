@@ -14,9 +14,9 @@ from PIL import Image, ImageOps
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.cli.keys import AsJson
-from cluster.deployment.driver import ApplicationError
 from cluster.deployment.report_page import MOST_PICTURES, Detail
 from cluster.deployment.reports import Reports, write_private
+from cluster.deployment.running import ApplicationError
 from cluster.deployment.shadow import Pair, changed
 from cluster.deployment.validate import Limits
 from cluster.deployment.validation import Validation, as_json

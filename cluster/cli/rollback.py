@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import Annotated
 
@@ -12,9 +13,11 @@ from cluster.cli.access import DEFAULT_URL
 from cluster.cli.keys import AsJson
 from cluster.cli.registered import registry
 from cluster.cli.rollouts import DASHBOARD, Dashboard, Url, drive, live_cluster, now
+from cluster.deployment.golden import GoldenError
 from cluster.deployment.history import History, claimed
 from cluster.deployment.live import LiveCluster
 from cluster.deployment.rollback import begun, known_digest, must_be_free, to_standby
+from cluster.deployment.running import ApplicationError
 
 BY_HAND = "by hand"
 Name = Annotated[
@@ -41,7 +44,8 @@ def rollback(
                 return status
             release = name
         else:
-            release = to_standby(cluster, history, number, now(), BY_HAND).release
+            release = to_standby(cluster.standby, history, number, now(), BY_HAND).release
+            _see(release, cluster)
         seconds = time.monotonic() - began
     said = json.dumps({"release": release, "seconds": round(seconds, 2)})
     print(said if as_json else f"{release} has the traffic again, after {seconds:.1f} s")
@@ -52,3 +56,14 @@ def _started_first(name: str, known: str, number: int, cluster: LiveCluster, his
     digest = registry().manifest(name).digest
     row = begun(name, known, digest, cluster.state(), now(), BY_HAND)
     return drive(row, number, cluster, history, as_json)
+
+
+def _see(release: str, cluster: LiveCluster) -> None:
+    """Wait until the gateways have taken the weights."""
+    try:
+        answering = cluster.api.answering(release)
+    except (ApplicationError, GoldenError) as error:
+        print(f"Serve was told; whether the gateways have heard was not seen: {error}", file=sys.stderr)
+        return
+    if answering != release:
+        raise ApplicationError(f"Serve was told, and {answering} still answers; see 'doorbell release status'")

@@ -25,9 +25,11 @@ class RolloutProgress:
 
     def __call__(self, rollout: Rollout, what: str) -> None:
         after = time.monotonic() - self._begun
+        if self._shown == (rollout.step, what):
+            return
         if self._as_json:
             print(json.dumps({"seconds": round(after, 1), "step": rollout.step, "said": what}), flush=True)
-        elif self._shown != (rollout.step, what) and not self._too_soon(rollout.step, after):
+        elif not self._too_soon(rollout.step, after):
             self._said_at = after
             self._console.print(f"{after:6.1f} s  {rollout.step.value:<13} {escape(what)}", highlight=False)
         self._shown = rollout.step, what

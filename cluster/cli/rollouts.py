@@ -25,14 +25,16 @@ from cluster.cli.release_report import limits_of, report_path, reporter
 from cluster.cli.release_status import row_as_json, show_status
 from cluster.cli.rollout_check import check, database_may_go
 from cluster.cli.rollout_progress import RolloutProgress
+from cluster.deployment.api import Api
 from cluster.deployment.colours import State
 from cluster.deployment.control import Serve, token_of
-from cluster.deployment.driver import Driver, TakenBack
+from cluster.deployment.driver import Driver
 from cluster.deployment.golden import GoldenSet
 from cluster.deployment.history import History, RolloutError, claimed
 from cluster.deployment.kept import keep, state_file
 from cluster.deployment.live import LiveCluster
 from cluster.deployment.rollout import Plan, Rollout, Step
+from cluster.deployment.running import TakenBack
 from cluster.preflight import Ports
 from cluster.releases.manifest import ReleaseError
 from cluster.security.api_keys import Scope
@@ -110,17 +112,15 @@ def _begin(name: str, plan: Plan, url: str, dashboard: str, as_json: bool) -> in
     manifest = registry().manifest(name)
     with live_cluster(url, dashboard) as (cluster, history), claimed(history, now) as number:
         found = history.unfinished()
-        if found is not None and found.release != name:
+        if found is not None:
             raise RolloutError(
                 f"the rollout of {found.release} was interrupted; 'doorbell release resume' goes on with it, "
                 "'doorbell release resume --back' takes it back"
             )
-        if found is None:
-            state = cluster.state()
-            if state.releases[state.live].name == name:
-                raise RolloutError(f"{name} is live already")
-            found = _row(name, manifest.digest, state, plan)
-        return drive(found, number, cluster, history, as_json)
+        state = cluster.state()
+        if state.releases[state.live].name == name:
+            raise RolloutError(f"{name} is live already")
+        return drive(_row(name, manifest.digest, state, plan), number, cluster, history, as_json)
 
 
 def now() -> datetime:
@@ -130,8 +130,10 @@ def now() -> datetime:
 
 def drive(found: Rollout, number: int, cluster: LiveCluster, history: History, as_json: bool) -> int:
     """A rollout to its end, watched; the exit status."""
+    if not found.is_rollback:
+        cluster.api.golden()  # damaged ones are told before anything is begun
     lease = cluster.state().lease
-    say, limits, keep = RolloutProgress(as_json), limits_of(load()), reporter(cluster.picture)
+    say, limits, keep = RolloutProgress(as_json), limits_of(load()), reporter(cluster.api.picture)
     driver = Driver(found, number, history, cluster, now, _interruptible(), say, limits, keep)
     ended = driver.run(lease.until if lease else None)
     path = report_path(ended.id)
@@ -162,11 +164,11 @@ def live_cluster(url: str, dashboard: str) -> Iterator[tuple[LiveCluster, Histor
         client(url, frozenset({Scope.ADMIN})) as api,
     ):
         file = state_file(settings.folder)
-        golden = GoldenSet(golden_folder(settings))
+        asked = Api(api, cache(lambda: GoldenSet(golden_folder(settings))))
         with database_may_go():
             yield (
                 LiveCluster(
-                    serve, api, golden, lambda name: check(name, settings), lambda state: keep(file, state), _threshold
+                    serve, asked, lambda name: check(name, settings), lambda state: keep(file, state), _threshold
                 ),
                 history,
             )

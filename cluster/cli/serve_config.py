@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 
+from cluster.cli.registered import registry
 from cluster.deployment.control import (
     DashboardUnreachable,
     Serve,
@@ -23,8 +24,9 @@ from cluster.deployment.kept import kept, state_file
 from cluster.deployment.kuberay_model import manifest_problems
 from cluster.deployment.serve_config import generate
 from cluster.deployment.shipped import shipped
-from cluster.deployment.strict import problems
+from cluster.deployment.strict import members, problems
 from cluster.preflight import Ports
+from cluster.releases.manifest import ReleaseError
 from serve_apps.settings import load
 
 app = typer.Typer(help="Serve's config: made, and checked strictly.", no_args_is_help=True)
@@ -84,4 +86,23 @@ def problems_of(file: Path) -> list[str]:
         return [f"is no YAML: {' '.join(str(error).split())}"]
     if isinstance(found, Mapping) and found.get("kind") == "RayService":
         return manifest_problems(found, serve_schema(), serve_values)
-    return problems(found, serve_schema(), serve_values)
+    return [*problems(found, serve_schema(), serve_values), *_releases_of(found)]
+
+
+def _releases_of(config: object) -> Iterator[str]:
+    """Releases that the registry does not have, or has with another digest; without a registry nothing is said."""
+    try:
+        known = registry() if registry().names() else None
+    except ReleaseError:
+        return
+    for number, application in members(config, "applications") if known else ():
+        arguments = application.get("args")
+        if not isinstance(arguments, Mapping) or not isinstance(name := arguments.get("release"), str):
+            continue
+        try:
+            digest = known.manifest(name).digest if known else ""
+        except ReleaseError as error:
+            yield f"applications[{number}].args.release: {error}"
+            continue
+        if arguments.get("digest") not in (None, digest):
+            yield f"applications[{number}].args.digest: the registry's {name} has another one, {digest}"

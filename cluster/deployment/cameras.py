@@ -1,4 +1,4 @@
-"""The faces at each camera, asked of the application: what drift.py compares."""
+"""The faces at each camera and how long its answers take, asked of the application: what drift.py and judge.py need."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import Any
 
 from cluster.deployment.colours import State
 from cluster.deployment.drift import Compared
+from cluster.deployment.usual import Usual
 from cluster.deployment.visits import BIN_SECONDS, Bin
 
-PATH = "/api/v1/releases/observations/cameras"
+OBSERVATIONS = "/api/v1/releases/observations"
+PATH = f"{OBSERVATIONS}/cameras"
+
+PAST_EVENTS = 100_000
+"""Before a mark: among these the newest of the live release are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +49,11 @@ def compared(
     live = state.releases[state.live].name
     thresholds = {name: threshold(name) for name in (live, release)}
     return Compared(live, release, bins(until_seq=before.seq), bins(since_seq=since.seq), thresholds, alone)
+
+
+def usual(asked: Callable[..., Any], live: str, before: Mark) -> Usual:
+    """How long the live release's answers took at each camera before a mark; `asked` is as of `compared`."""
+    bounds = {"since_seq": max(0, before.seq - PAST_EVENTS), "until_seq": before.seq}
+    found = asked("GET", OBSERVATIONS, params=bounds)["releases"]
+    theirs: dict[str, Any] = next((each for each in found if each["release"] == live), {})
+    return Usual(theirs.get("recognize_ms", []), theirs.get("cameras", []))

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from cluster.deployment.nearest import no_such_key
 from cluster.deployment.strict import Place, members
 
 APPLICATIONS = "/api/serve/applications/"
@@ -72,14 +73,6 @@ class ApplicationDetails:
     deployments: tuple[Deployment, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
-    """CPUs that no actor of Ray's has asked for, and bytes of memory that the nodes' processes leave, in all."""
-
-    cpus: float
-    memory: int
-
-
 class Serve:
     """A running Serve. `transport` stands in for the network."""
 
@@ -113,16 +106,14 @@ class Serve:
         applications = self._asked("GET", APPLICATIONS)["applications"]
         return {name: _application(application) for name, application in applications.items()}
 
-    def free(self) -> Free:
-        """The CPUs are up to 5 seconds old: Ray's autoscaler counts them at that pace. Raises ServeError."""
+    def free_cpus(self) -> float:
+        """Those of all nodes that no actor of Ray's has asked for, as of some 5 s ago. Raises ServeError."""
         status = self._asked("GET", "/api/cluster_status")["data"]["clusterStatus"] or {}
         usage = status.get("loadMetricsReport", {}).get("usage", {}).get("CPU")
         if usage is None:
             raise ServeError(f"{self._client.base_url} does not know the cluster's CPUs yet; try again in 5 s")
         used, total = usage
-        summary = self._asked("GET", "/nodes?view=summary")["data"]["summary"]
-        alive = [node for node in summary if node["raylet"].get("state") == "ALIVE" and node.get("mem")]
-        return Free(round(total - used, 3), sum(node["mem"][1] for node in alive))
+        return round(float(total - used), 3)
 
     def _asked(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
         url = self._client.base_url
@@ -175,11 +166,30 @@ def serve_values(config: object) -> Iterator[tuple[Place, str]]:
         "gang_scheduling_config": GangSchedulingConfig,
     }
     for number, application in members(config, "applications"):
+        yield from _environment(application, ("applications", number))
         for index, deployment in members(application, "deployments"):
+            yield from _environment(deployment.get("ray_actor_options"), ("applications", number, "deployments", index))
             for key, model in parts.items():
                 if isinstance(deployment.get(key), dict):
                     place = ("applications", number, "deployments", index, key)
-                    yield from _wrong(model, deployment[key], place)
+                    yield from _wrong(model, _without_code(deployment[key]), place)
+
+
+def _environment(owner: object, place: Place) -> Iterator[tuple[Place, str]]:
+    from ray.runtime_env import RuntimeEnv
+
+    environment = owner.get("runtime_env") if isinstance(owner, Mapping) else None
+    for key in environment if isinstance(environment, Mapping) else ():
+        if key not in RuntimeEnv.known_fields:
+            public = [name for name in RuntimeEnv.known_fields if not name.startswith("_")]
+            yield (*place, "runtime_env", str(key)), no_such_key(key, public)
+
+
+def _without_code(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Serve's model of a policy imports it; `strict` looks whether it is there without that."""
+    if not isinstance(policy := part.get("policy"), Mapping):
+        return dict(part)
+    return dict(part) | {"policy": {key: value for key, value in policy.items() if key != "policy_function"}}
 
 
 def _wrong(model: type[BaseModel], value: object, place: Place) -> Iterator[tuple[Place, str]]:

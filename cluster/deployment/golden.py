@@ -52,7 +52,7 @@ class Golden(_Part):
 
 
 class GoldenSet:
-    """A read set; `digest` is over the description and every file."""
+    """A read set; `name` is its version with the beginning of a digest over the description and every file."""
 
     def __init__(self, folder: Path) -> None:
         """Raises GoldenError."""
@@ -76,7 +76,7 @@ class GoldenSet:
             frame.file for frame in self.golden.frames
         ]:
             digest.update(hashlib.sha256(self.read(name)).digest())
-        self.digest = digest.hexdigest()
+        self.name = f"{self.golden.version} {digest.hexdigest()[:12]}"
 
     def read(self, name: str) -> bytes:
         """A file of the set. Raises GoldenError."""

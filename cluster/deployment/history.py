@@ -26,8 +26,11 @@ from cluster.security.audit import Act
 
 metadata = audit.metadata
 
-CLAIM = timedelta(seconds=15)
-"""How long a claim lasts without being renewed; a controller renews it with everything it writes."""
+CLAIM = timedelta(seconds=60)
+"""How long a claim lasts without being renewed: longer than any one question to a loaded cluster.
+
+A controller renews it twice a second, and one that has died on this machine is not waited for.
+"""
 
 rollouts = Table(
     "rollouts",
@@ -70,6 +73,8 @@ class History:
     def claim(self, now: datetime) -> int:
         """The number of this process's claim. Raises RolloutError while another controller holds one."""
         with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('rollout_claim'))")
             row = connection.execute(sa.select(rollout_claim).with_for_update()).first()
             if row is not None and row.until > now.timestamp() and not _is_gone(row.holder):
                 left = row.until - now.timestamp()
@@ -78,9 +83,9 @@ class History:
                     f"or try again in {left:.0f} s if that process is gone"
                 )
             number = 1 if row is None else row.number + 1
-            connection.execute(rollout_claim.delete())
             values = {"one": 1, "number": number, "holder": _self(), "until": (now + CLAIM).timestamp()}
-            connection.execute(rollout_claim.insert().values(values))
+            # The row is never deleted: with it would go the number, and whoever waits for the row would find none.
+            connection.execute((rollout_claim.insert() if row is None else rollout_claim.update()).values(values))
         return number
 
     def renew(self, number: int, now: datetime) -> None:

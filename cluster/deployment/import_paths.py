@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import difflib
+import sys
 from collections.abc import Iterator
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 
@@ -30,11 +31,17 @@ def _source(module: str) -> Path | None:
     spec: ModuleSpec | None = None
     parts = module.split(".")
     for depth in range(1, len(parts) + 1):
-        spec = PathFinder.find_spec(".".join(parts[:depth]), folders)
+        spec = _spec(".".join(parts[:depth]), folders)
         if spec is None:
             return None
         folders = list(spec.submodule_search_locations or [])
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _spec(module: str, folders: list[str] | None) -> ModuleSpec | None:
+    """From the first finder that knows it: an editable installation brings one of its own."""
+    asked = (finder.find_spec(module, folders) for finder in sys.meta_path)
+    return next((spec for spec in asked if spec is not None), None)
 
 
 def _top_level(tree: ast.Module) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from cluster.deployment.kuberay_life import DRAIN_SECONDS, drained_first
 from cluster.deployment.kuberay_model import INCREMENTAL
 
 PORT = 8000
@@ -161,7 +162,8 @@ def _worker(wanted: Wanted) -> dict[str, Any]:
     probe = {"httpGet": {"path": "/-/healthz", "port": PORT}, "periodSeconds": 5, "timeoutSeconds": 2}
     pod["containers"][0]["readinessProbe"] = probe | {"failureThreshold": 1}
     pod["containers"][0]["ports"] = _ports({"metrics": 8080, "serve": PORT})
-    return pod | {"terminationGracePeriodSeconds": 60}
+    pod["containers"][0]["lifecycle"] = drained_first()
+    return pod | {"terminationGracePeriodSeconds": DRAIN_SECONDS + 15}
 
 
 def _pod(wanted: Wanted, name: str, cpu: str, memory: str, *, signing: bool = False) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
+
+from cluster.deployment.kuberay_life import Lifecycle, Part, Probe
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=41)]
 """A DNS label, short enough for what KubeRay adds to it."""
@@ -22,12 +23,6 @@ SECRET_VARIABLES = frozenset(
     {"DOORBELL_DATABASE_URL", "DOORBELL_KEYRING_URL", "AWS_SECRET_ACCESS_KEY", "RAY_AUTH_TOKEN", "REDIS_PASSWORD"}
 )
 """Never literal: whoever may read the manifest would have them."""
-
-
-class Part(BaseModel):
-    """A mapping without other keys, in Kubernetes' spelling."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
 class Metadata(Part):
@@ -106,23 +101,6 @@ class Mount(Part):
     read_only: bool = False
 
 
-class Http(Part):
-    """What a probe asks for."""
-
-    path: str
-    port: int | str
-
-
-class Probe(Part):
-    """Whether a pod gets traffic, or is started again."""
-
-    http_get: Http
-    initial_delay_seconds: Annotated[int, Field(ge=0)] = 0
-    period_seconds: Annotated[int, Field(ge=1)] = 10
-    timeout_seconds: Annotated[int, Field(ge=1)] = 1
-    failure_threshold: Annotated[int, Field(ge=1)] = 3
-
-
 class Security(Part):
     """Of a container."""
 
@@ -146,6 +124,7 @@ class Container(Part):
     resources: Resources | None = None
     volume_mounts: list[Mount] | None = None
     readiness_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
     security_context: Security
 
     @model_validator(mode="after")

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from cluster.deployment.kuberay_fields import Head, Metadata, Part, Pod, Resources, ValueFrom, Workers
+from cluster.deployment.kuberay_fields import Head, Metadata, Pod, Resources, ValueFrom, Workers
+from cluster.deployment.kuberay_life import Part
 from cluster.deployment.strict import Found, Place, Schema, Values, path, problems, unknown_keys
 
 INCREMENTAL = "NewClusterWithIncrementalUpgrade"

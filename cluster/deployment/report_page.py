@@ -52,7 +52,7 @@ def _golden(report: Mapping[str, Any]) -> str:
     rows = [
         (
             "answered as expected",
-            f"{golden['accuracy']:.1%} of {golden['frames']}",
+            f"{golden['accuracy']:.1%} of {golden['frames']} ({golden['set']})",
             f"at least {limits['accuracy']:.1%}",
         ),
         *_latency(golden["latency_ms"], limits["slower"]),

@@ -5,7 +5,7 @@ What happens next is decided here, from values; nothing is asked and nothing is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, TypeAlias
@@ -84,14 +84,29 @@ class Rollout:
 ROLLBACK = Plan(shares=(), bake_seconds=0.0)
 
 
-def resumed(rollout: Rollout, lease_until: datetime | None, now: datetime) -> Step:
-    """Where a controller that finds this rollout goes on.
+class Standing(StrEnum):
+    """Where a rollout's release is on the cluster, whatever the history says."""
+
+    ABSENT = "absent"
+    """Its colour runs another release, or none: the cluster was started anew."""
+    BESIDE = "beside"
+    LIVE = "live"
+    """It has the traffic for good: the command was killed behind the last change and before the last line."""
+
+
+def resumed(rollout: Rollout, standing: Standing, lease_until: datetime | None, now: datetime) -> Rollout:
+    """What a controller that finds this rollout goes on with.
 
     Until traffic moves everything may be done again. Once it has moved, a lease that has ended means that the gateways
     are back at the old release already, and nobody has watched since: the rest is cleaning up.
     """
-    if rollout.step is not Step.SWITCHING:
-        return rollout.step
-    if lease_until is not None and lease_until <= now:
-        return Step.ROLLING_BACK
-    return Step.SWITCHING
+    if rollout.step is Step.SWITCHING and standing is Standing.LIVE:
+        return replace(rollout, place=len(rollout.plan.shares))
+    if rollout.step in (Step.VALIDATING, Step.SWITCHING) and standing is Standing.ABSENT:
+        return replace(rollout, step=Step.DEPLOYING, place=0)
+    if rollout.step is Step.SWITCHING and lease_until is not None and lease_until <= now:
+        return replace(rollout, step=Step.ROLLING_BACK, why=UNWATCHED)
+    return rollout
+
+
+UNWATCHED = "nobody watched it any more, so its share of the traffic had ended by itself"

@@ -6,7 +6,6 @@ so that nothing here imports Ray), and the parts that are ours: `args`, `user_co
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -16,6 +15,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from cluster.deployment.colours import Digest
 from cluster.deployment.import_paths import why_not
+from cluster.deployment.nearest import no_such_key
+from cluster.deployment.own_parts import missing, own_problems
+from cluster.deployment.policy_keys import POLICY, policy_problems
 from cluster.deployment.serve_config import GATEWAY, RECOGNIZER
 
 Place = tuple[str | int, ...]
@@ -79,12 +81,6 @@ def path(place: Place) -> str:
     return text.lstrip(".") or "the config"
 
 
-def no_such_key(key: object, known: Iterable[str]) -> str:
-    """With the nearest right one."""
-    nearest = difflib.get_close_matches(str(key), sorted(known), 1)
-    return "no such key" + (f"; did you mean {nearest[0]}?" if nearest else "")
-
-
 def unknown_keys(value: object, schema: Schema, root: Schema, place: Place) -> Found:
     """Follow a value and its schema downwards, as far as the schema names keys."""
     for option in _options(schema, root):
@@ -123,12 +119,16 @@ def _ours(config: Mapping[str, Any]) -> Found:
         import_path = application.get("import_path")
         if isinstance(import_path, str) and (reason := why_not(import_path)):
             yield (*place, "import_path"), f"{import_path}: {reason}"
+        yield from own_problems(application, place)
         if name.startswith(RECOGNIZER):
             yield from _held_to(RecognizerKeys, application.get("args", {}), (*place, "args"))
+        for index, deployment in members(application, "deployments"):
+            scaling = deployment.get("autoscaling_config")
+            if isinstance(scaling, Mapping) and isinstance(scaling.get("policy"), Mapping):
+                yield from policy_problems(scaling["policy"], (*place, "deployments", index, *POLICY))
         if name == GATEWAY:
             yield from _gateway(application, place, set(names))
-    if GATEWAY not in names:
-        yield ("applications",), f"no application is called {GATEWAY}, so nothing answers"
+    yield from missing(set(names))
 
 
 def _gateway(application: Mapping[str, Any], place: Place, names: set[str]) -> Found:

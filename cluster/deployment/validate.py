@@ -37,11 +37,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """All rounds of one release; `memory` has each process's resident bytes after every one of its rounds."""
+    """All rounds of one release; `memory` has each process's resident bytes after every one of its rounds.
+
+    `golden` is which golden frames: their version and the beginning of their digest.
+    """
 
     answers: Sequence[Answer]
     memory: Mapping[int, Sequence[int]] = field(default_factory=dict)
     unusable: Sequence[str] = ()
+    golden: str = ""
 
 
 def together(rounds: Sequence[Tried]) -> Tried:
@@ -51,7 +55,8 @@ def together(rounds: Sequence[Tried]) -> Tried:
         for pid, values in each.memory.items():
             memory.setdefault(pid, []).extend(values)
     answers = [answer for each in rounds for answer in each.answers]
-    return Tried(answers, memory, [line for each in rounds for line in each.unusable])
+    golden = next((each.golden for each in rounds), "")
+    return Tried(answers, memory, [line for each in rounds for line in each.unusable], golden)
 
 
 def shortcomings(new: Tried, live: Tried, slower: float, limits: Limits = Limits()) -> list[str]:

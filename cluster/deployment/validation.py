@@ -66,6 +66,7 @@ def _golden(seen: Validation) -> dict[str, Any]:
     wrong = {each.frame: each for each in seen.golden.answers if not each.right}
     frames = {each.frame for each in seen.golden.answers}
     return {
+        "set": seen.golden.golden,
         "frames": len(frames),
         "answers": len(seen.golden.answers),
         "accuracy": 1 - len(wrong) / len(frames),

@@ -37,9 +37,10 @@ class Waiting:
         self._now = 0
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Raises Problem 429 when every place is taken."""
+    def place(self, refused: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Raises Problem 429 when every place is taken, after calling `refused`."""
         if self._now >= self._most:
+            refused()
             raise Problem(429, "too-many-waiting", f"{self._most} requests are waiting already; try again")
         self._now += 1
         try:

@@ -41,6 +41,9 @@ class Recognizers(Protocol):
     def tell_failures(self, note: Callable[[FailedTry], None]) -> None:
         """Have `note` called with each try that fails; it must not wait."""
 
+    def tell_routing(self, obeyed: Callable[[Routing], None]) -> None:
+        """Have `obeyed` called with the routing that holds, now and with each new one; it must not wait."""
+
 
 @serve.deployment(
     name="Gateway",
@@ -95,6 +98,10 @@ class GatewayReplica:
         """Have `note` called with each try that fails."""
         self._failover.note = note
 
+    def tell_routing(self, obeyed: Callable[[Routing], None]) -> None:
+        """Have `obeyed` called with the routing that holds."""
+        self._failover.tell_routing(obeyed)
+
     async def _asked(self, application: str, method: str, *arguments: object) -> Any:
         try:
             async with asyncio.timeout(TRIAL_SECONDS):
@@ -103,7 +110,7 @@ class GatewayReplica:
             raise UndecodableImage(str(error)) from None
         except Exception as error:  # an engine's own errors come as themselves
             self._forget(application, method, error)
-            raise TrialFailed(application, error) from error
+            raise TrialFailed.of(application, error) from error
 
     def _forget(self, name: str, method: str, error: Exception) -> None:
         """A handle whose replica answered, if only by raising, stays: a new one costs a call that blocks the loop."""

@@ -40,6 +40,8 @@ class Failover:
         self._now = now
         self._plans = plans_of(Routing(weights={"recognizer-blue": 1}))
         self._epoch: int | None = None
+        self._routing: Routing | None = None
+        self._obeyed: Callable[[Routing], None] | None = None
         self.note: Callable[[FailedTry], None] | None = None
 
     def route(self, routing: Routing) -> None:
@@ -50,7 +52,16 @@ class Failover:
                 return
             self._epoch = routing.epoch
         self._plans = plans_of(routing)
+        self._routing = routing
+        if self._obeyed is not None:
+            self._obeyed(routing)
         log.info("routing.taken %s", routing.model_dump_json(exclude_none=True))
+
+    def tell_routing(self, obeyed: Callable[[Routing], None]) -> None:
+        """Have `obeyed` called with the routing that was taken, now and with each new one."""
+        self._obeyed = obeyed
+        if self._routing is not None:
+            obeyed(self._routing)
 
     async def recognize(self, frame: Frame, gallery_version: int) -> Recognition:
         """Who is in a frame, with the milliseconds of all tries. Raises RecognizerUnavailable, UndecodableImage."""

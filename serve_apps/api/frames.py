@@ -89,9 +89,10 @@ async def post_frame(
     """Recognize who is in a frame. 200 means the event is on disk; the same frame id again gives the same event."""
     parts = parts_of(request)
     received_at = parts.clock()
-    with parts.waiting.place():
+    with parts.waiting.place(lambda: parts.load.note(x_camera_id, refused=True)):
         image = await read_body(request, parts.limits)
         admit_image(image, parts.limits)
+        parts.load.note(x_camera_id)
         frame_id = idempotency_key or str(uuid.uuid4())
         offset = x_clock_offset if x_captured_at is not None else None
         captured_at = _captured_at(x_captured_at or received_at, offset)

@@ -22,6 +22,7 @@ from serve_apps.events.store import EventStore
 from serve_apps.faces import Examination
 from serve_apps.gallery.enroll import EnrolLimits
 from serve_apps.gallery.store import Gallery
+from serve_apps.load.counts import LoadCounts
 from serve_apps.pipeline import Pipeline
 from serve_apps.recognition.trial import Trial, TrialFrame, TrialPerson
 
@@ -52,6 +53,7 @@ class Parts:
     clock: Callable[[], datetime]
     enrol: EnrolLimits
     limits: AdmissionLimits
+    load: LoadCounts
     waiting: Waiting
     streams: Waiting
     io: ThreadPoolExecutor

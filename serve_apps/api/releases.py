@@ -10,8 +10,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
 from cluster.security.api_keys import Scope
+from serve_apps.api.admission import admit_image, read_body
 from serve_apps.api.auth import needs
-from serve_apps.api.frames import problems
+from serve_apps.api.frames import IMAGE_BODY, problems
 from serve_apps.api.parts import off_loop, parts_of
 from serve_apps.events.bins import binned
 from serve_apps.events.observations import observed
@@ -24,14 +25,19 @@ router = APIRouter(prefix="/api/v1/releases", tags=["releases"], dependencies=[D
 
 
 class SeenOut(BaseModel):
-    """Of one release. `recognize_ms` and the matched faces' `distances` are the newest ones, newest first."""
+    """Of one release: all of its `requests`, and of the newest `looked_at` of them the rest.
+
+    `recognize_ms`, the `cameras` of these, and the matched faces' `distances` have the newest first.
+    """
 
     release: str
     requests: int
+    looked_at: int
     faces: int
     unknown_faces: int
     no_face: int
     recognize_ms: list[float]
+    cameras: list[str]
     distances: list[float]
 
 
@@ -67,16 +73,35 @@ class BinsOut(BaseModel):
     bins: list[BinOut]
 
 
+class AnsweringOut(BaseModel):
+    """Who answers at this address now: the release, and how many faces it found."""
+
+    release: str
+    faces: int
+
+
+@router.post("/answer", openapi_extra=IMAGE_BODY, responses=problems(408, 413, 415, 429))
+async def answer(request: Request) -> AnsweringOut:
+    """A photograph to the release that has the traffic, or most of it; no event is made and nobody is told."""
+    parts = parts_of(request)
+    with parts.waiting.place():
+        image = await read_body(request, parts.limits)
+        admit_image(image, parts.limits)
+        found = await parts.examine(image, await off_loop(parts, parts.gallery.version), 1)
+    return AnsweringOut(release=found.release, faces=len(found.faces))
+
+
 @router.get("/observations", responses=problems())
 async def observations(
     request: Request,
     since_seq: Annotated[int, Query(ge=0, le=MOST_SEQ, description="`last_seq` of an earlier answer.")] = 0,
     since_failure: Annotated[int, Query(ge=0, le=MOST_SEQ, description="`last_failure` of an earlier answer.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST_VALUES, description="Most values in each list.")] = MOST_VALUES,
+    limit: Annotated[int, Query(ge=1, le=MOST_VALUES, description="Newest events to look at.")] = MOST_VALUES,
+    until_seq: Annotated[int, Query(ge=0, le=MOST_SEQ, description="Events up to this number.")] = MOST_SEQ,
 ) -> ObservationsOut:
     """What each release did since, and which applications failed."""
     parts = parts_of(request)
-    found = await off_loop(parts, partial(observed, parts.pipeline.engine, since_seq, since_failure, limit))
+    found = await off_loop(parts, partial(observed, parts.pipeline.engine, since_seq, since_failure, limit, until_seq))
     return ObservationsOut(
         releases=[SeenOut(release=release, **vars(seen)) for release, seen in sorted(found.releases.items())],
         failed_tries=found.failed_tries,

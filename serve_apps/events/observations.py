@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,16 +16,19 @@ from serve_apps.tables import events, recognition_failures
 
 @dataclass
 class Seen:
-    """Of one release: counts, and the newest values, newest first.
+    """Of one release: all of its `requests`, and of the newest `looked_at` of them the rest, lists newest first.
 
-    `recognize_ms` in milliseconds, `distances` of the faces that were matched, in the release's embedding space.
+    `recognize_ms` in milliseconds with the `cameras` of these, `distances` of the faces that were matched, in the
+    release's embedding space.
     """
 
     requests: int = 0
+    looked_at: int = 0
     faces: int = 0
     unknown_faces: int = 0
     no_face: int = 0
     recognize_ms: list[float] = field(default_factory=list)
+    cameras: list[str] = field(default_factory=list)
     distances: list[float] = field(default_factory=list)
 
 
@@ -39,42 +42,54 @@ class Observations:
     last_failure: int
 
 
-def observed(engine: Engine, since_seq: int, since_failure: int, limit: int) -> Observations:
-    """Events behind `since_seq` by release, with at most `limit` values a list; failed tries by application."""
+def observed(
+    engine: Engine, since_seq: int, since_failure: int, limit: int, until_seq: int | None = None
+) -> Observations:
+    """Events behind `since_seq`, up to `until_seq`, by release; failed tries by application.
+
+    All are counted, in an index; of each release no more than the newest `limit` events are read.
+    """
     with reading(engine) as connection:
         last_seq = connection.scalar(sa.select(sa.func.max(events.c.seq))) or 0
         last_failure = connection.scalar(sa.select(sa.func.max(recognition_failures.c.seq))) or 0
-        within = events.c.seq.between(since_seq + 1, last_seq)
-        found = _counted(connection, within)
-        for release, seen in found.items():
-            _add_values(connection, sa.and_(within, events.c.release == release), limit, seen)
-        return Observations(found, _failed(connection, since_failure, last_failure), last_seq, last_failure)
+        within = events.c.seq.between(since_seq + 1, last_seq if until_seq is None else min(until_seq, last_seq))
+        found = {name: _seen(connection, within & (events.c.release == name), limit) for name in _releases(connection)}
+        by_release = {name: seen for name, seen in found.items() if seen.requests}
+        return Observations(by_release, _failed(connection, since_failure, last_failure), last_seq, last_failure)
 
 
-def _counted(connection: Connection, within: sa.ColumnElement[bool]) -> dict[str, Seen]:
-    found: defaultdict[str, Seen] = defaultdict(Seen)
-    frames = sa.select(events.c.release, events.c.verdict, sa.func.count()).where(within)
-    for release, verdict, count in connection.execute(frames.group_by(events.c.release, events.c.verdict)):
-        found[release].requests += count
-        found[release].no_face += count if verdict == Verdict.NO_FACE else 0
-    each = each_face(connection)
-    standing = each.c.value["standing"].as_string().label("standing")
-    face = sa.select(events.c.release, standing).select_from(events.join(each, sa.true())).where(within).subquery().c
-    faces = sa.select(face.release, face.standing, sa.func.count()).group_by(face.release, face.standing)
-    for release, said, count in connection.execute(faces):
-        found[release].faces += count
-        found[release].unknown_faces += count if said == Standing.UNKNOWN else 0
-    return dict(found)
+def _releases(connection: Connection) -> Iterator[str]:
+    """All that ever decided: a step in the index for each, where DISTINCT would read every event."""
+    name = ""
+    while (
+        name := connection.scalar(sa.select(sa.func.min(events.c.release)).where(events.c.release > name))
+    ) is not None:
+        yield name
 
 
-def _add_values(connection: Connection, of_release: sa.ColumnElement[bool], limit: int, seen: Seen) -> None:
-    newest = events.c.seq.desc()
-    took = sa.select(events.c.recognize_ms).where(of_release, events.c.recognize_ms.is_not(None))
-    seen.recognize_ms = list(connection.scalars(took.order_by(newest).limit(limit)))
-    each = each_face(connection)
-    matched = sa.and_(of_release, each.c.value["person_id"].as_string().is_not(None))
-    distances = sa.select(each.c.value["distance"].as_float()).select_from(events.join(each, sa.true())).where(matched)
-    seen.distances = list(connection.scalars(distances.order_by(newest).limit(limit)))
+def _seen(connection: Connection, of_release: sa.ColumnElement[bool], limit: int) -> Seen:
+    requests = connection.scalar(sa.select(sa.func.count()).select_from(events).where(of_release)) or 0
+    found = Seen(requests, looked_at=min(requests, limit))
+    newest = sa.select(events).where(of_release).order_by(events.c.seq.desc()).limit(limit)
+    event = newest.subquery().c
+    took = sa.select(event.verdict, event.recognize_ms, event.camera_id).order_by(event.seq.desc())
+    for verdict, milliseconds, camera in connection.execute(took) if requests else ():
+        found.no_face += verdict == Verdict.NO_FACE
+        if milliseconds is not None:
+            found.recognize_ms.append(milliseconds)
+            found.cameras.append(camera)
+    _add_faces(connection, newest.subquery(), limit, found)
+    return found
+
+
+def _add_faces(connection: Connection, newest: sa.Subquery, limit: int, seen: Seen) -> None:
+    each = each_face(connection, newest.c.faces)
+    face, value = newest.join(each, sa.true()), each.c.value
+    unknown = sa.func.coalesce(sa.func.sum(sa.case((value["standing"].as_string() == Standing.UNKNOWN, 1), else_=0)), 0)
+    seen.faces, seen.unknown_faces = connection.execute(sa.select(sa.func.count(), unknown).select_from(face)).one()
+    matched = value["person_id"].as_string().is_not(None)
+    distances = sa.select(value["distance"].as_float()).select_from(face).where(matched)
+    seen.distances = list(connection.scalars(distances.order_by(newest.c.seq.desc()).limit(limit)))
 
 
 def each_face(connection: Connection, faces: sa.ColumnElement[Any] = events.c.faces) -> sa.TableValuedAlias:

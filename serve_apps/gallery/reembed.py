@@ -45,6 +45,7 @@ class Failure:
     person: str
     face_id: str
     reason: str
+    person_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class Reembedding:
         open_ids = {face.person_id for face in untried}
         return Outcome(
             embedded,
-            tuple(Failure(face.person_name, face.id, self._failed[face.id]) for face in failed),
+            tuple(Failure(face.person_name, face.id, self._failed[face.id], face.person_id) for face in failed),
             partly=_names([face for face in failed if face.person_id in known]),
             without=_names([face for face in failed if face.person_id not in known | open_ids]),
             remaining=len(untried),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 
 from serve_apps.faces import Examination, Recognition, UndecodableImage
+from serve_apps.load.service_time import ServiceTime
 from serve_apps.replica import return_freed_memory, settle_in
 
 if TYPE_CHECKING:  # a gateway imports this module too, and need not hold the engine's libraries
+    from serve_apps.load.outlook import Outlook
     from serve_apps.recognition.recognizer import Recognizer
     from serve_apps.recognition.trial import Trial, TrialFrame, TrialPerson
 
@@ -47,11 +50,22 @@ BATCHED: Callable[[Callable[..., Any]], Any] = serve.batch(
 class RecognizerReplica:
     """Engines are not safe to share between threads, so every call waits for the replica's one thread."""
 
-    def __init__(self, build: Callable[[], Recognizer]) -> None:
-        """`build` loads weights and gallery and warms up: a replica is ready only after that."""
+    def __init__(
+        self, build: Callable[[], Recognizer], build_outlook: Callable[[str, ServiceTime, float], Outlook]
+    ) -> None:
+        """`build` loads weights and gallery and warms up: a replica is ready only after that.
+
+        `build_outlook` takes the application's name, the service time and the seconds that the start took.
+        """
+        began = time.monotonic()
         settle_in()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._recognizer = self._thread.submit(build).result()
+        self._service = ServiceTime()
+        # The probe stands for a frame until the first one comes.
+        self._thread.submit(self._service.of, 1, self._recognizer.check).result()
+        name = serve.get_replica_context().app_name
+        self._outlook = build_outlook(name, self._service, time.monotonic() - began)
         return_freed_memory()
 
     def reconfigure(self, user_config: dict[str, float]) -> None:
@@ -63,7 +77,7 @@ class RecognizerReplica:
     async def recognize(self, image: bytes, gallery_version: int) -> Recognition:
         """Who is in a frame. Raises UndecodableImage."""
         if not self._recognizer.batches:
-            return await self._alone(self._recognizer.recognize, image, gallery_version)
+            return await self._alone(self._service.of, 1, self._recognizer.recognize, image, gallery_version)
         answer: Recognition | UndecodableImage = await self._recognize_together(image, gallery_version)
         if isinstance(answer, UndecodableImage):
             raise answer
@@ -73,7 +87,8 @@ class RecognizerReplica:
     async def _recognize_together(
         self, images: list[bytes], gallery_versions: list[int]
     ) -> list[Recognition | UndecodableImage]:
-        return await self._alone(self._recognizer.recognize_many, images, gallery_versions)
+        many = self._recognizer.recognize_many
+        return await self._alone(self._service.of, len(images), many, images, gallery_versions)
 
     async def examine(self, photo: bytes, gallery_version: int, count: int) -> Examination:
         """Every face of a photograph with its nearest persons. Raises UndecodableImage."""
@@ -90,6 +105,10 @@ class RecognizerReplica:
     async def ready(self) -> bool:
         """Weights and gallery are loaded, or there would be no replica to ask."""
         return True
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve asks several times a second, and hands it on to the policy."""
+        return self._outlook.stats()
 
     async def check_health(self) -> None:
         """The engine still recognizes the probe; a stuck thread fails by the health check's timeout.

@@ -14,9 +14,11 @@ from serve_apps.faces import Standing, Verdict
 class TrialFailed(Exception):
     """A recognizer that raised, or did not answer in time: its application, and the last line of the error."""
 
-    def __init__(self, application: str, error: BaseException) -> None:
+    @classmethod
+    def of(cls, application: str, error: BaseException) -> TrialFailed:
+        """With what an error of this application's says."""
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        super().__init__(f"{application}: {lines[-1][:300] if lines else type(error).__name__}")
+        return cls(f"{application}: {lines[-1][:300] if lines else type(error).__name__}")
 
 
 @dataclass(frozen=True, slots=True)

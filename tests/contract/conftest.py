@@ -29,6 +29,7 @@ from serve_apps.gallery.crops import FolderCrops
 from serve_apps.gallery.enroll import EnrolLimits
 from serve_apps.gallery.index import GalleryIndex
 from serve_apps.gallery.store import Gallery
+from serve_apps.load.counts import LoadCounts
 from serve_apps.notifications.outbox import Outbox
 from serve_apps.notifications.rules import Rules
 from serve_apps.pipeline import Pipeline
@@ -119,6 +120,7 @@ def door(engine: YunetDlib, engine_thread: ThreadPoolExecutor, migrated: Path, t
         clock=lambda: NOW,
         enrol=EnrolLimits(),
         limits=limits,
+        load=LoadCounts(),
         waiting=Waiting(limits.waiting),
         streams=Waiting(2),
         io=io,

@@ -323,3 +323,15 @@ def test_no_damage_to_an_image_costs_an_error_or_an_event(
 @given(body=st.binary(max_size=200) | st.just(os.urandom(5000)))
 def test_arbitrary_bytes_are_refused(door: Any, body: bytes) -> None:
     assert post(door.client(Scope.FRAMES), body).status_code in (415, 422)
+
+
+def test_frames_are_counted_as_admitted_or_refused_and_bad_ones_not_at_all(door: Any) -> None:
+    narrow = door.limited(waiting=1)
+    client = narrow.client(Scope.FRAMES)
+    for image in (encoded(SMALL), b"no image"):
+        post(client, image)
+    with narrow.parts.waiting.place():
+        post(client, encoded(SMALL))
+
+    (row,) = narrow.parts.load.changed()
+    assert (sum(row.admitted), sum(row.refused)) == (1, 1)

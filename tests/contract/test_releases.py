@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster.deployment.cameras import Mark, compared
+from cluster.deployment.cameras import Mark, compared, usual
 from cluster.deployment.colours import Deployed, State
 from cluster.deployment.drift import Compared
 from cluster.deployment.visits import Bin
@@ -65,19 +65,23 @@ def test_what_each_release_did_is_counted(door: Any, person: str) -> None:
             {
                 "release": "blue-1",
                 "requests": 2,
+                "looked_at": 2,
                 "faces": 3,
                 "unknown_faces": 1,
                 "no_face": 0,
                 "recognize_ms": [20.0, 10.0],
+                "cameras": ["front-door", "front-door"],
                 "distances": [0.4, 0.3],
             },
             {
                 "release": "green-1",
                 "requests": 1,
+                "looked_at": 1,
                 "faces": 0,
                 "unknown_faces": 0,
                 "no_face": 1,
                 "recognize_ms": [],
+                "cameras": [],
                 "distances": [],
             },
         ],
@@ -96,14 +100,28 @@ def test_only_what_came_behind_the_last_answer_is_counted_again(door: Any) -> No
     assert observed(door, since_seq=4)["releases"] == []
 
 
-def test_of_many_values_the_newest_are_told_and_all_are_counted(door: Any, person: str) -> None:
+def test_of_many_events_the_newest_of_each_release_are_looked_at_and_all_are_counted(door: Any, person: str) -> None:
     for number in range(4):
         decide(door, "blue-1", a_face(number / 10, person), ms=float(number))
 
-    (seen,) = observed(door, limit=2)["releases"]
+    decide(door, "green-1", a_face(0.5, person), ms=7.0, camera="back-door")
 
-    assert (seen["requests"], seen["faces"]) == (4, 4)
-    assert (seen["recognize_ms"], seen["distances"]) == ([3.0, 2.0], [0.3, 0.2])
+    blue, green = observed(door, limit=2)["releases"]
+
+    assert (blue["requests"], blue["looked_at"], blue["faces"]) == (4, 2, 2)
+    assert (blue["recognize_ms"], blue["distances"]) == ([3.0, 2.0], [0.3, 0.2])
+    assert (green["requests"], green["recognize_ms"], green["cameras"]) == (1, [7.0], ["back-door"])
+
+
+def test_what_came_before_a_mark_is_looked_at_by_itself(door: Any) -> None:
+    decide(door, "blue-1", count=3, ms=1.0)
+    decide(door, "blue-1", ms=2.0)
+    decide(door, "green-1")
+
+    before = observed(door, until_seq=3)
+
+    assert [(seen["release"], seen["recognize_ms"]) for seen in before["releases"]] == [("blue-1", [1.0] * 3)]
+    assert before["last_seq"] == 5
 
 
 def binned(door: Any, **wanted: Any) -> Any:
@@ -161,6 +179,23 @@ def test_a_rollout_compares_what_came_before_one_mark_and_behind_another(door: A
     )
 
 
+def test_what_is_usual_at_a_camera_is_what_the_live_release_took_there_before_a_mark(door: Any) -> None:
+    client = door.client(Scope.ADMIN)
+    decide(door, "blue-1", ms=20.0, count=20)
+    decide(door, "blue-1", ms=50.0, count=20, camera="gate")
+    decide(door, "green-1", ms=90.0, count=20, camera="gate")
+    decide(door, "blue-1", ms=70.0, count=20, camera="gate")
+
+    def asked(method: str, path: str, **options: Any) -> Any:
+        return client.request(method, path, **options).raise_for_status().json()
+
+    found = usual(asked, "blue-1", Mark(60, 0))
+
+    assert found.of(["front-door", "gate", "new-camera"]) == [20.0, 50.0, 50.0]
+    assert usual(asked, "blue-1", Mark(19, 0)).of(["front-door"]) == []
+    assert usual(asked, "nobody-1", Mark(60, 0)).of(["front-door"]) == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "faces"),
     [
@@ -197,7 +232,9 @@ def test_failed_tries_are_counted_by_application(door: Any) -> None:
     }
 
 
-@pytest.mark.parametrize("wanted", [{"since_seq": -1}, {"since_seq": 10**18}, {"limit": 0}, {"limit": 5001}])
+@pytest.mark.parametrize(
+    "wanted", [{"since_seq": -1}, {"since_seq": 10**18}, {"limit": 0}, {"limit": 5001}, {"until_seq": -1}]
+)
 def test_wrong_bounds_are_refused(door: Any, wanted: dict[str, int]) -> None:
     assert door.client(Scope.ADMIN).get(OBSERVATIONS, params=wanted).status_code == 422
 
@@ -226,3 +263,12 @@ def test_the_time_that_recognition_took_is_kept_with_the_event(door: Any) -> Non
 
     (seen,) = observed(door)["releases"]
     assert seen["recognize_ms"] == [12.5]
+
+
+def test_a_photograph_shows_which_release_answers_and_makes_no_event(door: Any) -> None:
+    answer = door.client(Scope.ADMIN).post("/api/v1/releases/answer", content=STRANGER)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"release": "release-1", "faces": 1}
+    assert door.parts.events.last_seq() == 0
+    assert door.client(Scope.FRAMES).post("/api/v1/releases/answer", content=STRANGER).status_code == 403
+    assert door.client(Scope.ADMIN).post("/api/v1/releases/answer", content=b"no image").status_code in (415, 422)

@@ -39,7 +39,7 @@ def test_a_trial_answers_without_an_event_and_without_anybody_enrolled(door: Any
 
 def test_a_recognizer_that_raises_says_why(door: Any, tmp_path: Path) -> None:
     async def broken(application: str, *_: object) -> None:
-        raise TrialFailed(application, RuntimeError("many lines\nno memory is left"))
+        raise TrialFailed.of(application, RuntimeError("many lines\nno memory is left"))
 
     answer = (
         replace(door, parts=replace(door.parts, trial=broken)).client(Scope.ADMIN).post(PATH, json=golden(tmp_path))

@@ -19,9 +19,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import sqlalchemy as sa
 
+from cluster.cli.gallery_embedding import embedding
+from cluster.deployment.running import TakenBack
 from cluster.security.keyring import Keyring, make_master_key, master_key
 from samples.frames import PHOTOS
 from serve_apps import tables
@@ -405,11 +408,19 @@ def home(tmp_path: Path, engine: YunetDlib, weights_folder: Path) -> House:
 
 
 def command(house: House, *options: str) -> subprocess.Popen[str]:
-    doorbell = [sys.executable, "-m", "cluster.cli.main"]
+    pack(house)
+    return python(house, "-m", "cluster.cli.main", "gallery", "reembed", "--release", "dlib-2", *options)
+
+
+def pack(house: House) -> None:
+    packing = python(house, "-m", "cluster.cli.main", "release", "pack", "dlib-2", "--recipe", "yunet-dlib")
+    assert packing.wait(60) == 0
+
+
+def python(house: House, *arguments: str) -> subprocess.Popen[str]:
     environment = os.environ | {"DOORBELL_DATA": str(house.at.folder)}
-    subprocess.run([*doorbell, "release", "pack", "dlib-2", "--recipe", "yunet-dlib"], env=environment, check=True)
-    arguments = [*doorbell, "gallery", "reembed", "--release", "dlib-2", *options]
-    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = [sys.executable, *arguments]
+    return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_the_command_embeds_real_faces_and_names_whom_it_cannot(home: House, engine: YunetDlib) -> None:
@@ -440,3 +451,66 @@ def test_an_interrupted_command_keeps_what_is_done(home: House, engine: YunetDli
     assert complaints == ""
     assert last["embedded"] + last["remaining"] == 4
     assert home.embedded(engine.space) == last["embedded"] < 4
+
+
+# as a part of a rollout
+
+
+def test_a_rollout_waits_for_another_reembedding_and_then_tells_its_own_progress(
+    home: House, engine: YunetDlib, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(home)
+    monkeypatch.setenv("DOORBELL_DATA", str(home.at.folder))
+    told = embedding("dlib-2")
+
+    with alone(home.gallery.database, "reembedding"):
+        waited = [next(line for line in told if "waits for its end" in line), next(told), next(told)]
+    said = list(told)
+
+    assert len(set(waited)) == 1
+    assert said[-1] == "embedding the gallery for dlib-2: 4 of 4 faces"
+    assert home.embedded(engine.space) == 4
+
+
+def test_a_rollout_names_the_lost_on_the_terminal_and_keeps_their_ids(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(home)
+    monkeypatch.setenv("DOORBELL_DATA", str(home.at.folder))
+    lost, said = home.enrol("Damaged", 1), []
+    home.spoil(lost)
+
+    with pytest.raises(TakenBack) as reason:
+        said.extend(embedding("dlib-2"))
+    said += reason.value.args
+
+    assert f"nothing is left to recognize {lost.id} by" in said[-1]
+    assert "Damaged" not in said[-1]
+
+
+def test_a_reembedding_ends_when_its_rollout_is_closed_or_killed(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBELL_DATA", str(home.at.folder))
+    program = (
+        "from cluster.cli.gallery_embedding import embedding\nfor line in embedding('dlib-2'): print(line, flush=1)"
+    )
+    with alone(home.gallery.database, "reembedding"):
+        rollout = python(home, "-c", program)
+        assert rollout.stdout is not None
+        assert any("waits for its end" in line for line in rollout.stdout)
+        (child,) = psutil.Process(rollout.pid).children()
+        rollout.kill()
+        assert eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+        told = embedding("spring")
+        assert any("waits for its end" in line for line in told)
+        (child,) = (each for each in psutil.Process().children() if "spring" in _line(each))
+        told.close()
+        assert not child.is_running()
+
+
+def _line(process: psutil.Process) -> list[str]:
+    """Empty for one that has ended and was not waited for, as those of other tests."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

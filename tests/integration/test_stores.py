@@ -331,7 +331,7 @@ def test_releases_are_observed_alike_on_both_databases(house: Household) -> None
     house.post(a_frame("empty"))
     Failures(house.engine, lambda write: write()).note(FailedTry(NOW, "recognizer-green", None, None, "TimeoutError"))
 
-    seen = Seen(requests=3, faces=2, unknown_faces=1, no_face=1, recognize_ms=[], distances=[0.3])
+    seen = Seen(requests=3, looked_at=3, faces=2, unknown_faces=1, no_face=1, recognize_ms=[], distances=[0.3])
     assert observed(house.engine, 0, 0, 10) == Observations({"release-1": seen}, {"recognizer-green": 1}, 3, 1)
     assert observed(house.engine, 3, 1, 10) == Observations({}, {}, 3, 1)
 

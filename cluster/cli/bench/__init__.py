@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from cluster.cli.bench.accuracy import accuracy
+from cluster.cli.bench.autoscale import autoscale
+from cluster.cli.bench.autoscale_live import autoscale_live
 from cluster.cli.bench.backends import backends
 from cluster.cli.bench.engine import engine
 from cluster.cli.bench.floor import floor
@@ -16,5 +18,18 @@ from cluster.cli.bench.service import service
 from cluster.cli.bench.soak import soak
 
 app = typer.Typer(help="Measurements on this machine, beside a peer.", no_args_is_help=True)
-for command in (accuracy, backends, engine, floor, gallery, recall, release, results, service, soak):
+for command in (
+    accuracy,
+    autoscale,
+    autoscale_live,
+    backends,
+    engine,
+    floor,
+    gallery,
+    recall,
+    release,
+    results,
+    service,
+    soak,
+):
     app.command()(command)

@@ -21,8 +21,11 @@ from serve_apps.settings import load
 
 
 @contextlib.contextmanager
-def cluster_of_its_own(ports: Ports | None = None) -> Iterator[tuple[str, str]]:
-    """Address and key of a cluster with the sample people, on the data folder's disk; gone afterwards."""
+def cluster_of_its_own(ports: Ports | None = None, rushes: str = "") -> Iterator[tuple[str, str]]:
+    """Address and key of a cluster with the sample people, on the data folder's disk; gone afterwards.
+
+    `rushes` is the name of a file in that folder that may come to say which rushes are expected.
+    """
     weights = load().weights_folder
     weights.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=weights.parent) as folder:
@@ -30,6 +33,8 @@ def cluster_of_its_own(ports: Ports | None = None) -> Iterator[tuple[str, str]]:
         for name in [name for name in os.environ if name.endswith(("_URL", "_FILE")) and name.startswith("DOORBELL_")]:
             del os.environ[name]
         os.environ["DOORBELL_DATA"] = folder
+        if rushes:
+            os.environ["DOORBELL_RUSHES_FILE"] = str(Path(folder, rushes))
         settings = load()
         prepare(settings)
         say = Console(stderr=True).print

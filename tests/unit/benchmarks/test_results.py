@@ -53,8 +53,19 @@ REPORTS: dict[str, dict[str, Any]] = {
     },
     "release": {
         "cases": [
-            {"name": "leaks", "requests": 771, "failed_requests": 0, "seconds_to_detect": 45.2, "ended": "failed"}
+            {"name": "leaks", "requests": 771, "failed_requests": 0, "seconds_to_detect": 45.2, "ended": "failed"},
+            {"name": "slow", "ended": "completed", "as_expected": False, "unexpected": ["it ended completed"]},
         ]
+    },
+    "autoscale": {
+        "traces": [
+            {
+                "name": "holiday",
+                "policies": [{"name": "ours", "late_share": 0.0025, "replica_hours": 1176.04, "starts": 23}],
+                "series": {"hours": [0.0, 1.0], "per_s": [5.0, 50.0], "replicas": {"ours": [2, 4]}},
+            }
+        ],
+        "forecasts": [{"trace": "holiday", "method": "Holt-Winters", "replica_hours": 179.4, "error": 0.1531}],
     },
     "accuracy": {"ours": {"accuracy": 0.9912, "auc": 0.998}, "reference": {"accuracy": 0.9901}},
 }
@@ -107,13 +118,25 @@ def test_every_measurement_has_its_section_and_the_machine_is_named_once(everyth
         "| FastAPI | - | - | - | 190.0 | 5.2 | 11.5 |",
         "| 1,000,000 | - | 900 | - | 1.800 | - |",
         "| Gateway | 1.25 | - |",
-        "| leaks | 771 | 0 | - | - | 45.2 | - | failed |",
+        "| leaks | 771 | - | 0 | - | - | 45.2 | - | - | failed | - |",
+        "| slow | - | - | - | - | - | - | - | - | completed | **no** |",
+        "- **slow**: it ended completed",
+        "| holiday | ours | 0.25 | - | 1,176.0 | - | 23 | - |",
+        "| holiday | Holt-Winters | 179.4 | - | 15.31 |",
+        "![Load and replicas: holiday](plots/autoscale-holiday.png)",
         "| accuracy | 0.9912 | 0.9901 |",
         "| ROC area | 0.9980 | - |",
     ],
 )
 def test_the_figures_are_in_the_tables(everything: Path, row: str) -> None:
     assert row in (everything / "RESULTS.md").read_text().splitlines()
+
+
+def test_each_column_of_the_rollouts_has_its_sentence(everything: Path) -> None:
+    lines = (everything / "RESULTS.md").read_text().splitlines()
+    heading = next(line for line in lines if line.startswith("| rollout |"))
+    for column in heading.strip("| ").split(" | ")[1:]:
+        assert sum(line.startswith(f"- {column}: ") and line.endswith(".") for line in lines) == 1
 
 
 def test_the_plots_lie_beside_the_file_and_are_shown_by_it(everything: Path) -> None:

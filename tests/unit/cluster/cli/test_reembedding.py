@@ -56,13 +56,13 @@ def test_the_estimate_is_what_is_left_at_the_rate_so_far() -> None:
 
 
 def test_the_report_names_everybody_it_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    failures = (Failure("Ada", "f1", "no face is found in its crop"), Failure("Bob", "f2", "damaged"))
+    failures = (Failure("Ada", "f1", "no face is in its crop", "1"), Failure("Bob", "f2", "damaged", "2"))
 
     report(Outcome(7, failures, ("Ada",), ("Bob",), 3), "release-2", "space-2", as_json=False)
 
     assert capsys.readouterr().out.splitlines() == [
         "7 faces embedded in space space-2",
-        "Ada: face f1: no face is found in its crop",
+        "Ada: face f1: no face is in its crop",
         "Bob: face f2: damaged",
         "recognized by fewer photographs than before: Ada",
         "cannot be recognized in the new space: Bob; enrol other photographs of them",

@@ -14,8 +14,8 @@ from PIL import Image
 
 from cluster.cli.main import main
 from cluster.cli.release_report import reporter, reports_of
-from cluster.deployment.driver import ApplicationError
 from cluster.deployment.rollout import Plan, Rollout, Step
+from cluster.deployment.running import ApplicationError
 from cluster.deployment.shadow import Pair, Said
 from cluster.deployment.validate import Answer, Limits, Tried
 from cluster.deployment.validation import Validation

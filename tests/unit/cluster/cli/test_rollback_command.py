@@ -17,7 +17,7 @@ from cluster.cli.access import database
 from cluster.cli.main import main
 from cluster.deployment.colours import Deployed, State
 from cluster.deployment.history import History
-from cluster.deployment.rollout import Plan, Rollout, Step
+from cluster.deployment.rollout import Colour, Plan, Rollout, Standing, Step
 from cluster.releases.manifest import ReleaseError
 
 DIGEST = "1" * 64
@@ -28,24 +28,45 @@ Doorbell = Callable[..., tuple[int, str, str]]
 class FakeCluster:
     current: State
     done: list[str] = field(default_factory=list)
+    answers: str = ""
+
+    @property
+    def standby(self) -> FakeCluster:
+        return self
+
+    @property
+    def api(self) -> SimpleNamespace:
+        def answering(release: str) -> str:
+            return self.answers or release
+
+        def picture(event_id: str) -> bytes:
+            raise AssertionError("a rollback looks at no recent frame")
+
+        return SimpleNamespace(answering=answering, picture=picture)
+
+    def standing(self, rollout: Rollout) -> Standing:
+        return Standing.ABSENT
+
+    def mark(self) -> None:
+        return None
 
     def state(self) -> State:
         return self.current
 
-    def prepare(self, release: str, colour: str) -> None:
+    def prepare(self, rollout: Rollout) -> Iterator[str]:
         self.done.append("prepare")
+        yield "looking for room"
 
-    def deploy(self, release: str, digest: str, colour: str, epoch: int) -> None:
+    def deploy(self, rollout: Rollout, epoch: int) -> None:
         self.done.append("deploy")
-        self.current = replace(self.current, releases=self.current.releases | {colour: Deployed(release, digest)})
-
-    def picture(self, event_id: str) -> bytes:
-        raise AssertionError("a rollback looks at no recent frame")
+        there = {rollout.colour: Deployed(rollout.release, rollout.digest)}
+        self.current = replace(self.current, releases=self.current.releases | there)
 
     def trouble(self, colour: str) -> None:
         return None
 
-    def finish(self, colour: str, epoch: int) -> None:
+    def finish(self, switched: Colour | Rollout, epoch: int) -> None:
+        colour = switched.colour if isinstance(switched, Rollout) else switched
         self.done.append("finish")
         self.current = replace(self.current, live=colour, weights={colour: 100})
 
@@ -94,6 +115,14 @@ def test_the_one_that_stands_by_is_switched_to(cluster: FakeCluster, doorbell: D
     said = json.loads(out)
     assert (status, said["release"], said["seconds"] < 5) == (0, "old-1", True)
     assert cluster.done == ["finish"]
+
+
+def test_a_gateway_that_does_not_take_the_weights_is_said(cluster: FakeCluster, doorbell: Doorbell) -> None:
+    cluster.answers = "new-1"
+    status, _, complaint = doorbell()
+
+    assert status == 2
+    assert "Serve was told, and new-1 still answers" in complaint
 
 
 def test_another_one_is_started_first_and_is_in_the_history(cluster: FakeCluster, doorbell: Doorbell) -> None:

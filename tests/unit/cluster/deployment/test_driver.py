@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from cluster.deployment.drift import Compared
-from cluster.deployment.driver import Driver, TakenBack
-from cluster.deployment.history import History, RolloutError
+from cluster.deployment.driver import Driver
+from cluster.deployment.history import CLAIM, History, RolloutError
 from cluster.deployment.judge import Seen
-from cluster.deployment.rollout import Plan, Rollout, Step, resumed
+from cluster.deployment.rollout import Plan, Rollout, Standing, Step, resumed
+from cluster.deployment.running import TakenBack
 from cluster.deployment.shadow import Pair, Said
+from cluster.deployment.usual import Usual
 from cluster.deployment.validate import Answer, Tried
 from cluster.deployment.validation import Validation
 from cluster.deployment.visits import Bin
@@ -51,31 +53,58 @@ class FakeCluster:
     done: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     begun: datetime | None = None
+    stands: Standing = Standing.BESIDE
+    replay_seconds: float = 0.0
+    more_replicas: bool = False
+    settling: int = 0
+    leases: list[float] = field(default_factory=list)
 
-    def prepare(self, release: str, colour: str) -> None:
+    def standing(self, rollout: Rollout) -> Standing:
+        return self.stands
+
+    def prepare(self, rollout: Rollout) -> Iterator[str]:
+        yield "embedding"
         if self.refuses:
             raise TakenBack(self.refuses)
         self.done.append("prepare")
 
-    def deploy(self, release: str, digest: str, colour: str, epoch: int) -> None:
+    def deploy(self, rollout: Rollout, epoch: int) -> None:
         self.begun = self.clock.now
-        self.done.append(f"deploy {colour}")
+        self.done.append(f"deploy {rollout.colour}")
+
+    def grown(self, rollout: Rollout, epoch: int) -> bool:
+        grows, self.more_replicas = self.more_replicas, False
+        if grows:
+            self.done.append("grow")
+        return grows
 
     def trouble(self, colour: str) -> str | None:
         assert self.begun is not None
+        if self.settling:
+            self.settling -= 1
+            return ""
         late = (self.clock.now - self.begun).total_seconds() >= self.trouble_from
         return "its health check fails" if late else None
 
-    def share(self, colour: str, percent: float, until: datetime | None, epoch: int) -> None:
+    def share(self, rollout: Rollout, percent: float, until: datetime, epoch: int) -> None:
         self.done.append(f"share {percent:g}")
+        self.settling = 1
+        self.renew(rollout, until, epoch)
+
+    def renew(self, rollout: Rollout, until: datetime, epoch: int) -> None:
+        self.leases.append((until - self.clock.now).total_seconds())
+
+    def usual(self) -> tuple[Seen, Usual]:
+        return Seen(0, [20.0] * 100), Usual([], [])
 
     def mark(self) -> object:
         return self.clock.now
 
-    def seen(self, release: str, since: object) -> tuple[Seen, Seen]:
+    def seen(self, release: str, since: object, usual: Usual) -> tuple[Seen, Seen]:
         assert isinstance(since, datetime)
         count = int((self.clock.now - since).total_seconds() * 10)
-        return Seen(0, [20.0] * count), Seen(0, [self.milliseconds] * count)
+        beside = 0 if "share 100" in self.done else count  # nobody asks the live one any more
+        return Seen(0, [20.0] * beside), Seen(0, [self.milliseconds] * count)
 
     def compared(self, release: str, before: object, since: object, *, alone: bool) -> Compared:
         assert isinstance(before, datetime)
@@ -85,10 +114,10 @@ class FakeCluster:
         strange = [Bin(release, "c", n * 60, 2, 2 if self.forgets else n % 2, 0.3) for n in range(count)]
         return Compared("dlib-1", release, past, strange, {"dlib-1": 0.58, release: 0.58}, alone)
 
-    def finish(self, colour: str, epoch: int) -> None:
+    def finish(self, rollout: Rollout, epoch: int) -> None:
         self.done.append("finish")
 
-    def withdraw(self, release: str, colour: str, epoch: int) -> None:
+    def withdraw(self, rollout: Rollout, epoch: int) -> None:
         self.done.append("withdraw")
 
     def tried(self, colour: str | None) -> Tried:
@@ -97,10 +126,11 @@ class FakeCluster:
 
     def replayed(self, colour: str) -> Iterator[list[Pair]]:
         for number in range(self.recent):
+            self.clock.sleep(self.replay_seconds / self.recent)
             said = Said("unknown" if number < self.changed else "known", (), 20.0)
             yield [Pair(f"event-{number}", "front-door", "2026-11-24T08:00:00Z", Said("known", (), 20.0), said)]
 
-    def deciding(self, release: str) -> str | None:
+    def deciding(self, release: str, since: object) -> str | None:
         return self.public
 
 
@@ -215,10 +245,10 @@ def test_an_alert_takes_a_release_back_and_says_which(history: History, tmp_path
     at = START + timedelta(seconds=12)
     real = cluster.seen
 
-    def seen(release: str, since: object) -> tuple[Seen, Seen]:
+    def seen(release: str, since: object, usual: Usual) -> tuple[Seen, Seen]:
         if cluster.clock.now >= at:
             alerts.keep([Alert("f1", at, "DoorsUnanswered", "4 of 9 doors")], "key 1", cluster.clock.now)
-        return real(release, since)
+        return real(release, since, usual)
 
     cluster.seen = seen
     ended = drive(history, cluster, rollout())
@@ -258,14 +288,54 @@ def test_one_that_was_away_for_longer_than_its_lease_cleans_up(history: History)
     cluster = FakeCluster(Clock(), begun=START)
     assert drive(history, cluster, rollout(Step.SWITCHING), START - timedelta(seconds=1)).step is Step.FAILED
     assert cluster.done == ["withdraw"]
-    assert resumed(rollout(Step.ROLLING_BACK), None, START) is Step.ROLLING_BACK
+    taken = rollout(Step.ROLLING_BACK)
+    assert resumed(taken, Standing.BESIDE, None, START) == taken
+
+
+def test_a_release_whose_colour_was_given_away_meanwhile_is_started_and_proved_again(history: History) -> None:
+    cluster = FakeCluster(Clock(), stands=Standing.ABSENT)
+    lease = START + timedelta(seconds=30)
+    assert drive(history, cluster, replace(rollout(Step.SWITCHING), place=0), lease).step is Step.COMPLETED
+    assert cluster.done == ["deploy green", "share 100", "finish"]
+    assert len(cluster.seen_at) == 1
+
+
+def test_a_controller_that_was_killed_behind_the_last_change_only_writes_it_down(history: History) -> None:
+    cluster = FakeCluster(Clock(), stands=Standing.LIVE)
+    assert drive(history, cluster, rollout(Step.SWITCHING)).step is Step.COMPLETED
+    assert cluster.done == ["finish"]
+
+
+def test_a_long_replay_and_serves_settling_after_a_change_take_nothing_back(history: History) -> None:
+    cluster = FakeCluster(Clock(), replay_seconds=25)
+    assert drive(history, cluster, rollout()).step is Step.COMPLETED
+
+
+def test_a_release_gets_as_many_replicas_as_the_live_one_has_before_its_traffic(history: History) -> None:
+    cluster = FakeCluster(Clock(), more_replicas=True)
+    assert drive(history, cluster, rollout()).step is Step.COMPLETED
+    assert cluster.done == ["prepare", "deploy green", "grow", "share 100", "finish"]
+
+
+def test_a_share_ends_half_a_minute_after_the_last_look_however_long_it_is_held(history: History) -> None:
+    cluster = FakeCluster(Clock())
+    assert drive(history, cluster, rollout(plan=Plan(bake_seconds=3600))).step is Step.COMPLETED
+    assert set(cluster.leases) == {30.0}
+    assert len(cluster.leases) == pytest.approx(360, abs=2)
+
+
+def test_a_release_that_is_slower_is_found_at_all_of_the_traffic_too(history: History) -> None:
+    cluster = FakeCluster(Clock(), milliseconds=100.0)
+    ended = drive(history, cluster, rollout(plan=Plan(bake_seconds=60)))
+    assert ended.step is Step.FAILED
+    assert "p99 100 and 20 ms" in ended.why
 
 
 def test_two_controllers_at_once_are_impossible(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     first = history.claim(START)
     with pytest.raises(RolloutError, match="another rollout is driven by process"):
         history.claim(START)
-    second = history.claim(START + timedelta(seconds=16))
+    second = history.claim(START + CLAIM + timedelta(seconds=1))
     with pytest.raises(RolloutError, match="another controller has taken over"):
         history.write(rollout(), first, START)
     history.write(rollout(), second, START)

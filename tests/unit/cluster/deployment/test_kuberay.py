@@ -143,3 +143,12 @@ def test_a_service_of_the_same_name_would_set_variables_that_the_program_refuses
     """Why enableServiceLinks is checked: Kubernetes makes DOORBELL_SERVE_SVC_PORT of the service doorbell-serve-svc."""
     assert "DOORBELL_SERVE_SVC_PORT" not in {PREFIX + name.upper() for name in Settings.model_fields} | OTHERS
     assert all(pod["enableServiceLinks"] is False for pod in pods(manifest()))
+
+
+def test_a_worker_is_drained_before_its_pod_ends_and_has_the_time_for_it() -> None:
+    worker = manifest()["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
+    (_, _, line) = worker["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    seconds = int(line.rpartition("sleep ")[2])
+
+    assert worker["terminationGracePeriodSeconds"] > seconds
+    assert told(lambda spec: container(spec).update(lifecycle={"preStopp": {}}))

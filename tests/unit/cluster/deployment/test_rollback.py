@@ -20,7 +20,7 @@ from cluster.deployment.driver import Driver
 from cluster.deployment.guard import Guard
 from cluster.deployment.history import History, RolloutError
 from cluster.deployment.rollback import ServeOnly, begun, known_digest, to_standby
-from cluster.deployment.rollout import Plan, Rollout, Step
+from cluster.deployment.rollout import Colour, Plan, Rollout, Standing, Step
 from cluster.deployment.serve_config import generate, state_of
 from cluster.deployment.shipped import shipped
 from cluster.security.alerts import Alert, AlertStore
@@ -53,20 +53,28 @@ class FakeCluster:
             raise DashboardUnreachable("Ray's dashboard does not answer")
         return self.current
 
-    def prepare(self, release: str, colour: str) -> None:
-        self.done.append(f"prepare {release}")
+    def standing(self, rollout: Rollout) -> Standing:
+        return Standing.ABSENT
 
-    def deploy(self, release: str, digest: str, colour: str, epoch: int) -> None:
-        self.done.append(f"deploy {release} as {colour}")
+    def prepare(self, rollout: Rollout) -> Iterator[str]:
+        self.done.append(f"prepare {rollout.release}")
+        yield "looking for room"
+
+    def deploy(self, rollout: Rollout, epoch: int) -> None:
+        self.done.append(f"deploy {rollout.release} as {rollout.colour}")
+
+    def mark(self) -> None:
+        return None
 
     def trouble(self, colour: str) -> str | None:
         return self.trouble_said
 
-    def finish(self, colour: str, epoch: int) -> None:
+    def finish(self, switched: Colour | Rollout, epoch: int) -> None:
+        colour = switched.colour if isinstance(switched, Rollout) else switched
         self.done.append(f"finish {colour}")
         self.current = replace(self.current, live=colour, weights={colour: 100})
 
-    def withdraw(self, release: str, colour: str, epoch: int) -> None:
+    def withdraw(self, rollout: Rollout, epoch: int) -> None:
         self.done.append("withdraw")
 
 

@@ -171,3 +171,13 @@ def test_what_keeps_a_gateway_from_being_ready_is_named() -> None:
     assert asyncio.run(applications.failover.missing()) is None
     applications.broken[BLUE] = raises(ConnectionError())
     assert asyncio.run(applications.failover.missing()) == "the recognizer recognizer-blue does not answer"
+
+
+def test_the_routing_that_holds_is_told_now_and_with_each_new_one_but_never_one_that_was_not_taken() -> None:
+    failover, told = Applications(BLUE).failover, []
+    failover.route(Routing(weights={BLUE: 1}, epoch=2))
+    failover.tell_routing(lambda routing: told.append(dict(routing.weights)))
+    failover.route(Routing(weights={GREEN: 1}, epoch=1))
+    failover.route(Routing(weights={BLUE: 3}, epoch=3))
+
+    assert told == [{BLUE: 1}, {BLUE: 3}]
