@@ -14,7 +14,7 @@ from cluster.deployment.replicas import least, running
 from cluster.deployment.rollback import ServeOnly
 from cluster.deployment.rollout import Rollout, Standing
 from cluster.deployment.running import TakenBack
-from cluster.deployment.serve_config import application_of, generate, state_of
+from cluster.deployment.serve_config import application_of, changed, state_of
 from cluster.deployment.shares import PARTS, weight_for
 
 TAKEN_SECONDS = 2.0
@@ -99,9 +99,7 @@ class Changes:
         before = state_of(config)
         if before.epoch is not None and state.epoch is not None and before.epoch > state.epoch:
             raise ServeError(f"controller {before.epoch} has changed the cluster; this one, {state.epoch}, stops")
-        live = application_of(before.live)
-        config["applications"].sort(key=lambda application: application["name"] != live)  # the template comes first
-        self._serve.put(generate(config, state, replicas))
+        self._serve.put(changed(config, state, replicas))
 
 
 def _runs(state: State, rollout: Rollout) -> bool:

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from cluster.deployment.nearest import no_such_key
-from cluster.deployment.strict import Place, members
+from cluster.deployment.nearest import Place, no_such_key
+from cluster.deployment.strict import members
 
 APPLICATIONS = "/api/serve/applications/"
 SECONDS = 10.0

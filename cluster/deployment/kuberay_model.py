@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from cluster.deployment.kuberay_fields import Head, Metadata, Pod, Resources, ValueFrom, Workers
 from cluster.deployment.kuberay_life import Part
-from cluster.deployment.strict import Found, Place, Schema, Values, path, problems, unknown_keys
+from cluster.deployment.nearest import Found, Place
+from cluster.deployment.strict import Schema, Values, path, problems, unknown_keys
 
 INCREMENTAL = "NewClusterWithIncrementalUpgrade"
 Percent = Annotated[int, Field(ge=1, le=100)]

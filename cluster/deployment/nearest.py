@@ -1,9 +1,15 @@
-"""What is said of a key that there is not."""
+"""Places in a config, and what is said of a key that there is not."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+Place = tuple[str | int, ...]
+"""Keys and numbers from the config downwards."""
+
+Found = Iterator[tuple[Place, str]]
+"""Places, and what is wrong there."""
 
 
 def no_such_key(key: object, known: Iterable[str]) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cluster.deployment.colours import COLOURS
-from cluster.deployment.nearest import no_such_key
+from cluster.deployment.nearest import Found, Place, no_such_key
 from cluster.deployment.serve_config import GATEWAY, RECOGNIZER, application_of
-
-Place = tuple[str | int, ...]
-Found = Iterator[tuple[Place, str]]
 
 OURS = "serve_apps.app:"
 """Applications of another import path are somebody else's, who may call them as they like."""

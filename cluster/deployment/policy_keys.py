@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from autoscaling.scaling import BadScaling, Scaling
 from cluster.deployment.import_paths import why_not
-from cluster.deployment.nearest import no_such_key
+from cluster.deployment.nearest import Found, Place, no_such_key
 
-Found = Iterator[tuple[tuple[str | int, ...], str]]
 POLICY = ("autoscaling_config", "policy")
 OURS = "autoscaling.serve_adapter:"
 
 
-def policy_problems(policy: Mapping[str, Any], place: tuple[str | int, ...]) -> Found:
+def policy_problems(policy: Mapping[str, Any], place: Place) -> Found:
     """Of its function, which has to be there, and of our own policy's settings."""
     function, settings = policy.get("policy_function"), policy.get("policy_kwargs") or {}
     if not isinstance(function, str):
@@ -26,7 +25,7 @@ def policy_problems(policy: Mapping[str, Any], place: tuple[str | int, ...]) -> 
         yield from _settings(settings, (*place, "policy_kwargs"))
 
 
-def _settings(settings: Mapping[str, Any], place: tuple[str | int, ...]) -> Found:
+def _settings(settings: Mapping[str, Any], place: Place) -> Found:
     known = {field.name for field in fields(Scaling)}
     for key, value in settings.items():
         if key not in known:

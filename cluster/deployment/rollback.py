@@ -12,7 +12,7 @@ from cluster.deployment.colours import State
 from cluster.deployment.control import Serve
 from cluster.deployment.history import History, RolloutError
 from cluster.deployment.rollout import ROLLBACK, Colour, Rollout, Step
-from cluster.deployment.serve_config import application_of, generate, state_of
+from cluster.deployment.serve_config import changed, state_of
 from cluster.deployment.shares import PARTS
 
 
@@ -42,8 +42,7 @@ class ServeOnly:
         config = self._serve.config()
         before = state_of(config)
         done = replace(before, live=colour, weights={colour: PARTS}, lease=None, epoch=epoch)
-        config["applications"].sort(key=lambda each: each["name"] != application_of(before.live))  # the template first
-        self._serve.put(generate(config, done))
+        self._serve.put(changed(config, done))
         self._keep(done)
 
 

@@ -38,6 +38,13 @@ def generate(template: Mapping[str, Any], state: State, replicas: int | None = N
     return config
 
 
+def changed(config: dict[str, Any], state: State, replicas: int | None = None) -> dict[str, Any]:
+    """The config of a running cluster with another state; the colour that is live in it is the template."""
+    live = application_of(state_of(config).live)
+    ordered = sorted(config["applications"], key=lambda application: application["name"] != live)
+    return generate(config | {"applications": ordered}, state, replicas)
+
+
 def state_of(config: Mapping[str, Any]) -> State:
     """What `generate` was given. Raises StateError for a config that it cannot have made."""
     try:

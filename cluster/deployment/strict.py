@@ -15,14 +15,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from cluster.deployment.colours import Digest
 from cluster.deployment.import_paths import why_not
-from cluster.deployment.nearest import no_such_key
+from cluster.deployment.nearest import Found, Place, no_such_key
 from cluster.deployment.own_parts import missing, own_problems
 from cluster.deployment.policy_keys import POLICY, policy_problems
 from cluster.deployment.serve_config import GATEWAY, RECOGNIZER
 
-Place = tuple[str | int, ...]
 Schema = Mapping[str, Any]
-Found = Iterator[tuple[Place, str]]
 Values = Callable[[object], Iterable[tuple[Place, str]]]
 """Finds values of a wrong type or out of range, with Serve's models."""
 
