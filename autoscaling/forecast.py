@@ -6,6 +6,9 @@ factor is (K + requests) / (K + usual requests), older ones counting for less (M
 There are two: a slow one for days that are busier or quieter, and on top of it a fast one for what has just begun. A
 minute that was not recorded adds to neither sum, so a gap lets both go back towards 1.
 
+What a schedule announces in requests a second is expected in full whatever is unusual before it, and more where more
+comes than usual.
+
 The fast factor is believed for a while only: what it adds fades with the minutes ahead. `upper` is the quantile that
 is provided for, from how far days were from the usual one at this time and how sure the fast factor is.
 """
@@ -88,11 +91,12 @@ def forecast(
         return Forecast(start * MINUTE, MINUTE, (), (), "none: nothing was recorded")
     first, rates = per_minute(_recent(history, now), now)
     ahead = np.arange(start, start + max(1, math.ceil(horizon_s / MINUTE) + 1))
-    base = week.profile.at(schedule.local(ahead))
+    local = schedule.local(ahead)
     level, sureness = _factors(rates, week.profile.at(schedule.local(np.arange(first, first + len(rates)))))
     fade = np.exp(-(ahead - start) / FADES_MINUTES)
-    expected = base * level.slow * level.fast**fade
-    spread = _spread(week.profile, schedule.local(ahead).minute, sureness)
+    factor = level.slow * level.fast**fade
+    expected = week.profile.at(local) * factor + local.per_s * np.maximum(1.0 - factor, 0.0)
+    spread = _spread(week.profile, local.minute, sureness)
     upper = expected * np.exp(NormalDist().inv_cdf(quantile) * spread)
     method = f"usual week of {week.profile.days} days, {level.slow:.2f} times of late, {level.fast:.2f} times just now"
     return Forecast(start * MINUTE, MINUTE, tuple(expected.tolist()), tuple(upper.tolist()), method)

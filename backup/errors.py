@@ -1,18 +1,18 @@
 """What can go wrong with snapshots: each is one line with the way out.
 
-    BackupError
-    ├── TargetUnavailable      the place does not answer; trying again may help
-    │   └── TargetFull         it has no room
-    ├── TargetRefused          the place says no: rights, a lock, a name; trying again does not help
-    ├── NoSuchObject           the place has no object of this name
-    ├── Damaged                stored bytes are not those that were stored
-    ├── WrongKey               no key that is given opens this repository
-    ├── NoRepository           the place holds no repository
-    ├── AnotherRepository      an object belongs to another repository
-    ├── NoSuchSnapshot         no snapshot has this id, or none is from so early
-    ├── NewerSchema            the snapshot is of a newer version than this program
-    ├── Busy                   somebody else does the same at this moment
-    └── CannotRestore          the place to restore into is not as it must be
+BackupError
+├── TargetUnavailable      the place does not answer; trying again may help
+│   └── TargetFull         it has no room
+├── TargetRefused          the place says no: rights, a lock, a name; trying again does not help
+├── NoSuchObject           the place has no object of this name
+├── Damaged                stored bytes are not those that were stored
+├── WrongKey               no key that is given opens this repository
+├── NoRepository           the place holds no repository
+├── AnotherRepository      an object belongs to another repository
+├── NoSuchSnapshot         no snapshot has this id, or none is from so early
+├── NewerSchema            the snapshot is of a newer version than this program
+├── Busy                   somebody else does the same at this moment
+└── CannotRestore          the place to restore into is not as it must be
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ import psutil
 from cluster.deployment.colours import State
 from cluster.deployment.kept import kept, state_file
 from cluster.deployment.serve_config import generate
-from cluster.deployment.shipped import on_one_machine, shipped
+from cluster.deployment.shipped import CONFIG, on_one_machine, shipped
+from cluster.deployment.strict import problems
 from cluster.preflight import CannotStart, Ports, check_memory, check_ports, free_port, sole_owner
 from cluster.supervisor import PASSED_ON, end_descendants, end_stale
 
@@ -56,6 +57,7 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Itera
         check_ports(ports)
         temp = temp_folder(data)
         os.environ.update(_environment(data, temp, ports))
+        check_config(config)
         end_stale(temp)
         stack.callback(shutil.rmtree, temp / "h", ignore_errors=True)
         stack.callback(end_descendants)
@@ -180,6 +182,17 @@ def _ray(temp: Path, ports: Ports) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def check_config(config: dict[str, Any]) -> None:
+    """Serve would take a misspelt key in silence. Raises CannotStart.
+
+    Imports Ray, which has to see its environment before.
+    """
+    from cluster.deployment.control import serve_schema, serve_values
+
+    if found := problems(config, serve_schema(), serve_values):
+        raise CannotStart(f"{CONFIG}: {found[0]}" + (f" (and {len(found) - 1} more)" if found[1:] else ""))
 
 
 def _deploy(ports: Ports, config: dict[str, Any]) -> None:

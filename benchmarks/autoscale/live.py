@@ -220,6 +220,7 @@ def _series(answered: Sequence[Answered], looks: Looks, simulated: Run, seconds:
         "at": [round(look.at, 2) for look in looks.seen],
         "replicas": [look.replicas for look in looks.seen],
         "target": [look.target for look in looks.seen],
+        "requests": [look.requests for look in looks.seen],
         "simulated": [int(counts[place - 1]) for place in np.searchsorted(since, at, "right")],
     }
 

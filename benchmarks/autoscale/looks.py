@@ -25,11 +25,12 @@ POLICY = "ray_serve_autoscaling_policy_execution_time_ms"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Seconds since the first look; replicas that run and that are wanted."""
+    """Seconds since the first look; replicas that run and that are wanted; requests as the policy counted them."""
 
     at: float
     replicas: int
     target: int
+    requests: float | None = None
 
 
 @dataclass(slots=True)
@@ -75,7 +76,8 @@ def _look(looks: Looks, decision: Path, discovery: Path, ended: threading.Event)
         with contextlib.suppress(OSError, ValueError):  # not there yet
             looks.last = json.loads(decision.read_text())
             at = time.monotonic() - looks.begun
-            looks.seen.append(Look(at, looks.last["replicas"], looks.last["target"]))
+            requests = looks.last.get("seen", {}).get("requests")
+            looks.seen.append(Look(at, looks.last["replicas"], looks.last["target"], requests))
         if number % METRICS_EVERY == 0:
             for name, value in metrics(discovery):
                 looks.metrics.setdefault(name, []).append((time.monotonic() - looks.begun, value))

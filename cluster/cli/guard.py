@@ -16,11 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cluster import supervisor
 from cluster.deployment.colours import StateError
-from cluster.deployment.control import Serve, ServeError, token_of
+from cluster.deployment.control import Serve, ServeError
 from cluster.deployment.guard import Guard
 from cluster.deployment.history import History, RolloutError
 from cluster.deployment.kept import keep, state_file
 from cluster.deployment.rollback import ServeOnly, Standby
+from cluster.deployment.token import token_of
 from cluster.preflight import Ports
 from serve_apps.database import connect, migrate
 from serve_apps.settings import Settings, load

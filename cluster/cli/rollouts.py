@@ -27,7 +27,7 @@ from cluster.cli.rollout_check import check, database_may_go
 from cluster.cli.rollout_progress import RolloutProgress
 from cluster.deployment.api import Api
 from cluster.deployment.colours import State
-from cluster.deployment.control import Serve, token_of
+from cluster.deployment.control import Serve
 from cluster.deployment.driver import Driver
 from cluster.deployment.golden import GoldenSet
 from cluster.deployment.history import History, RolloutError, claimed
@@ -35,6 +35,7 @@ from cluster.deployment.kept import keep, state_file
 from cluster.deployment.live import LiveCluster
 from cluster.deployment.rollout import Plan, Rollout, Step
 from cluster.deployment.running import TakenBack
+from cluster.deployment.token import token_of
 from cluster.preflight import Ports
 from cluster.releases.manifest import ReleaseError
 from cluster.security.api_keys import Scope

@@ -18,13 +18,13 @@ from cluster.deployment.control import (
     ServeNotRunning,
     serve_schema,
     serve_values,
-    token_of,
 )
 from cluster.deployment.kept import kept, state_file
 from cluster.deployment.kuberay_model import manifest_problems
 from cluster.deployment.serve_config import generate
 from cluster.deployment.shipped import shipped
 from cluster.deployment.strict import members, problems
+from cluster.deployment.token import token_of
 from cluster.preflight import Ports
 from cluster.releases.manifest import ReleaseError
 from serve_apps.settings import load

@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -44,12 +43,13 @@ class ServeNotRunning(ServeError):
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """`state` and `node` (an id) in Ray's words; `pid` is None until the process runs."""
+    """`state`, `node` (an id) and `address` in Ray's words; `pid` is None until the process runs."""
 
     id: str
     state: str
     pid: int | None
     node: str | None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,16 @@ class Serve:
         applications = self._asked("GET", APPLICATIONS)["applications"]
         return {name: _application(application) for name, application in applications.items()}
 
-    def free_cpus(self) -> float:
-        """Those of all nodes that no actor of Ray's has asked for, as of some 5 s ago. Raises ServeError."""
+    def free(self) -> dict[str, dict[str, float]]:
+        """What no actor has asked for, by node's address and resource, as of some 5 s ago. Raises ServeError."""
         status = self._asked("GET", "/api/cluster_status")["data"]["clusterStatus"] or {}
-        usage = status.get("loadMetricsReport", {}).get("usage", {}).get("CPU")
-        if usage is None:
+        report = status.get("loadMetricsReport", {})  # some of Ray's tell the sum only: one node stands for all
+        nodes = report.get("usageByNode") or {"": report.get("usage") or {}}
+        if not any("CPU" in node for node in nodes.values()):
             raise ServeError(f"{self._client.base_url} does not know the cluster's CPUs yet; try again in 5 s")
-        used, total = usage
-        return round(float(total - used), 3)
+        return {
+            address: {name: total - used for name, (used, total) in node.items()} for address, node in nodes.items()
+        }
 
     def _asked(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
         url = self._client.base_url
@@ -133,15 +135,6 @@ class Serve:
             return answer.json() if answer.content else None
         except ValueError:
             raise DashboardUnreachable(f"what answers at {url} is not Ray's dashboard") from None
-
-
-def token_of(data: Path) -> str:
-    """The token of a data folder's cluster. Raises TokenRefused when it has none."""
-    file = data / "ray_token"
-    try:
-        return file.read_text().strip()
-    except FileNotFoundError:
-        raise TokenRefused(f"{file} is missing: no cluster was ever started with this data folder") from None
 
 
 def serve_schema() -> dict[str, Any]:
@@ -242,6 +235,7 @@ def _application(found: Mapping[str, Any]) -> ApplicationDetails:
 
 def _deployment(found: Mapping[str, Any]) -> Deployment:
     replicas = tuple(
-        Replica(each["replica_id"], each["state"], each.get("pid"), each.get("node_id")) for each in found["replicas"]
+        Replica(each["replica_id"], each["state"], each.get("pid"), each.get("node_id"), each.get("node_ip"))
+        for each in found["replicas"]
     )
     return Deployment(found["name"], found["status"], found["message"], found.get("target_num_replicas"), replicas)

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from cluster.deployment.kuberay_life import DRAIN_SECONDS, drained_first
+from cluster.deployment.kuberay_life import DRAIN_SECONDS, drained_first, guarded
 from cluster.deployment.kuberay_model import INCREMENTAL
 
 PORT = 8000
@@ -140,7 +140,8 @@ def _cluster(wanted: Wanted) -> dict[str, Any]:
             "redisPassword": {"valueFrom": {"secretKeyRef": password}},
         }
     head = _pod(wanted, "ray-head", HEAD_CPU, HEAD_MEMORY)
-    head["containers"][0]["ports"] = _ports({"gcs-server": 6379, "dashboard": 8265, "metrics": 8080, "serve": PORT})
+    ports = _ports({"gcs-server": 6379, "dashboard": 8265, "metrics": 8080, "serve": PORT})
+    head["containers"][0] |= {"ports": ports, "lifecycle": guarded()}
     start = {"num-cpus": "0", "dashboard-host": "0.0.0.0"}  # noqa: S104 the operator asks there, with the token
     made["headGroupSpec"] = {"serviceType": "ClusterIP", "rayStartParams": start, "template": {"spec": head}}
     made["workerGroupSpecs"] = [
@@ -227,9 +228,8 @@ def _volumes(wanted: Wanted, signing: bool) -> list[dict[str, Any]]:
                 "secret": {
                     "secretName": f"{wanted.name}-{volume}",
                     "defaultMode": 0o440,
-                    "items": [
-                        {"key": key, "path": key} for key in keys
-                    ],  # one that is missing keeps the pod from starting
+                    # One that is missing keeps the pod from starting.
+                    "items": [{"key": key, "path": key} for key in keys],
                 },
             }
             for volume, keys in secrets.items()

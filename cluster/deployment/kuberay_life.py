@@ -15,6 +15,15 @@ DRAIN = (
 """Of a worker, whoever ends it: Serve starts its replicas elsewhere first. Without a running Ray it ends at once."""
 
 
+GUARD = "while :; do doorbell release guard; sleep 10; done > /proc/1/fd/1 2>&1 &"
+"""Of the head: its lines are among the container's, and it ends with it."""
+
+
+def guarded() -> dict[str, Any]:
+    """The head container's `lifecycle`. KubeRay gives Ray's token to that container only, so this is no other one."""
+    return {"postStart": {"exec": {"command": ["/bin/sh", "-c", GUARD]}}}
+
+
 def drained_first() -> dict[str, Any]:
     """The container's `lifecycle`."""
     return {"preStop": {"exec": {"command": ["/bin/sh", "-c", DRAIN]}}}
@@ -56,6 +65,7 @@ class Hook(Part):
 
 
 class Lifecycle(Part):
-    """Before Kubernetes sends SIGTERM."""
+    """After the container's start, and before Kubernetes sends it SIGTERM."""
 
-    pre_stop: Hook
+    post_start: Hook | None = None
+    pre_stop: Hook | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.deployment.control import Serve
@@ -12,6 +12,9 @@ from cluster.deployment.running import TakenBack
 from cluster.deployment.serve_config import application_of, state_of
 
 ROOM_TRIES = 15
+TINY = 1e-6
+"""Of a CPU: sums of fractions are not exact."""
+
 RECOGNIZER_CPUS = 0.8
 """What a recognizer replica reserves unless the config says otherwise; a test holds it to the deployment's own."""
 
@@ -36,8 +39,22 @@ def running(serve: Serve, colour: Colour) -> int:
     return max(now, least(serve.config(), colour))
 
 
-def _cpus(config: dict[str, Any]) -> float:
-    return float((_recognizer(config).get("ray_actor_options") or {}).get("num_cpus", RECOGNIZER_CPUS))
+def _reserved(config: dict[str, Any]) -> dict[str, float]:
+    """What one recognizer replica asks for, by Ray's names of the resources."""
+    options = _recognizer(config).get("ray_actor_options") or {}
+    asked = {
+        "CPU": options.get("num_cpus", RECOGNIZER_CPUS),
+        "GPU": options.get("num_gpus") or 0,
+        "memory": options.get("memory") or 0,
+    }
+    return {name: float(amount) for name, amount in asked.items() if amount}
+
+
+def places(nodes: Mapping[str, Mapping[str, float]], reserved: Mapping[str, float]) -> int:
+    """How many replicas fit: each needs all that it reserves on one node."""
+    return sum(
+        int(min((node.get(name, 0.0) + TINY) / amount for name, amount in reserved.items())) for node in nodes.values()
+    )
 
 
 def until_there_is_room(serve: Serve, colour: Colour) -> Iterator[str]:
@@ -53,13 +70,16 @@ def until_there_is_room(serve: Serve, colour: Colour) -> Iterator[str]:
 
 def _missing_room(serve: Serve, colour: Colour) -> str:
     config, details = serve.config(), serve.details()
-    needed = running(serve, state_of(config).live) * _cpus(config)
+    wanted, reserved = running(serve, state_of(config).live), _reserved(config)
     standing = details.get(application_of(colour))
-    freed = sum(len(each.replicas) for each in standing.deployments) * _cpus(config) if standing else 0.0
-    free = serve.free_cpus() + freed
-    if free + 1e-6 >= needed:
+    given_up = sum(len(each.replicas) for each in standing.deployments) if standing else 0
+    free = serve.free()
+    fitting = places(free, reserved) + given_up
+    if fitting >= wanted:
         return ""
+    each = " and ".join(f"{amount:g} {name}" for name, amount in reserved.items())
+    where = f"on {len(free)} nodes" if len(free) > 1 else "here"
     return (
-        f"no room for a second colour: {needed:g} CPUs are needed, {free:g} are free; add a node, or lower "
-        "min_replicas of the recognizer"
+        f"no room for a second colour: {wanted} replicas of {each} are needed, {fitting} fit {where}; add a node, or "
+        "lower min_replicas of the recognizer"
     )

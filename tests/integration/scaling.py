@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 
-from cluster.deployment.control import Serve, ServeError, token_of
+from cluster.deployment.control import Serve, ServeError
+from cluster.deployment.token import token_of
 from tests.conftest import eventually
 from tests.integration.conftest import RunningCluster
 

@@ -171,7 +171,7 @@ def test_no_room_for_a_second_colour_says_how_much_is_needed(house: House) -> No
     house.pack()
     house.dashboard.free = 0.5
 
-    assert "1.6 CPUs are needed, 0.5 are free; add a node" in house.taken_back()
+    assert "2 replicas of 0.8 CPU are needed, 0 fit here; add a node" in house.taken_back()
 
 
 def test_the_live_release_is_not_deployed_again(house: House) -> None:

@@ -20,14 +20,15 @@ from cluster.deployment.control import (
     TokenRefused,
     serve_schema,
     serve_values,
-    token_of,
 )
 from cluster.deployment.own_parts import BATCHES, DEPLOYMENTS
-from cluster.deployment.replicas import RECOGNIZER_CPUS
+from cluster.deployment.replicas import RECOGNIZER_CPUS, places
 from cluster.deployment.serve_config import generate, state_of
 from cluster.deployment.shipped import shipped
 from cluster.deployment.strict import GatewayKeys, RecognizerKeys, problems
-from cluster.launcher import serve_config
+from cluster.deployment.token import token_of
+from cluster.launcher import check_config, serve_config
+from cluster.preflight import CannotStart
 from serve_apps.api.deployments import GatewayReplica
 from serve_apps.app import RecognizerArgs
 from serve_apps.load.deployments import ForecasterReplica
@@ -36,6 +37,15 @@ from serve_apps.recognition.deployments import BatchLimits, RecognizerReplica
 from tests.conftest import eventually
 
 BOTH = State("blue", {"blue": Deployed("yunet-dlib-1"), "green": Deployed("yunet-dlib-1")}, {"blue": 99, "green": 1})
+
+
+def test_a_start_with_a_misspelt_key_is_refused_with_the_right_one() -> None:
+    config = shipped()
+    check_config(config)
+    config["applications"][0]["deployments"][0]["autoscaling_config"]["max_replica"] = 3
+
+    with pytest.raises(CannotStart, match=r"serve\.yaml: .*max_replica: .*did you mean max_replicas\?"):
+        check_config(config)
 
 
 @pytest.fixture
@@ -56,13 +66,14 @@ def test_the_running_config_is_the_one_that_was_handed_over(cluster, dashboard: 
 
 def test_replicas_are_seen_with_their_processes_and_what_is_left_over(cluster, dashboard: str) -> None:
     with Serve(dashboard, token_of(cluster.data)) as serve:
-        recognizer, free = serve.details()["recognizer-blue"], serve.free_cpus()
+        recognizer, free = serve.details()["recognizer-blue"], serve.free()
 
     assert recognizer.status == "RUNNING"
     assert {replica.state for replica in recognizer.deployments[0].replicas} == {"RUNNING"}
     pids = {replica.pid for replica in recognizer.deployments[0].replicas}
     assert pids <= {process.pid for process in cluster.processes("ray::")}
-    assert free >= 2, "there is room for a second colour"
+    assert places(free, {"CPU": 0.8}) >= 2, "there is room for a second colour"
+    assert {replica.address for replica in recognizer.deployments[0].replicas} <= free.keys()
 
 
 def test_weights_that_are_put_are_read_back_and_the_next_start_is_told(cluster, dashboard: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
+import psutil
 import pytest
 import yaml
 from botocore.validate import validate_parameters
@@ -24,6 +26,7 @@ from ray.serve.schema import ServeDeploySchema
 from ray.serve.scripts import start as serve_start
 
 from serve_apps.settings import load
+from tests.conftest import eventually
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -60,6 +63,13 @@ def environment(cluster: dict[str, Any], tmp_path: Path) -> dict[str, str]:
         ["bash", "-c", ". ~/doorbell.env && env -0"], env=bare, check=True, capture_output=True, text=True
     )
     return dict(line.split("=", 1) for line in shown.stdout.split("\0") if line)
+
+
+def end_those_at_home(home: Path) -> None:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("HOME") == str(home):
+                process.kill()
 
 
 def starts(cluster: dict[str, Any]) -> dict[str, str]:
@@ -115,6 +125,27 @@ def test_every_node_starts_with_the_whole_environment(cluster: dict[str, Any]) -
     assert "--head" in shlex.split(starts(cluster)["head"])
     assert "--dashboard-host=127.0.0.1" in shlex.split(starts(cluster)["head"])
     assert "--address=$RAY_HEAD_IP:6379" in shlex.split(starts(cluster)["worker"])
+
+
+def test_a_guard_of_releases_is_started_on_the_head_and_in_the_background(
+    cluster: dict[str, Any], tmp_path: Path
+) -> None:
+    line = cluster["head_start_ray_commands"][-1]
+    program = tmp_path / "doorbell"
+    program.write_text('#!/bin/sh\necho "$@" >> ~/called; exec sleep 30\n')
+    program.chmod(0o755)
+    (tmp_path / "doorbell.env").write_text(f"export PATH={tmp_path}:$PATH")
+    bare = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+
+    for _ in range(2):  # `ray up` does it again
+        subprocess.run(["bash", "-c", line], env=bare, check=True, timeout=10)
+
+    called = tmp_path / "called"
+    try:
+        assert eventually(called.exists)
+        assert called.read_text() == "release guard\n"
+    finally:
+        end_those_at_home(tmp_path)
 
 
 def test_token_authentication_is_on_and_its_file_is_private(environment: dict[str, str]) -> None:

@@ -18,7 +18,8 @@ from cluster.cli.access import database
 from cluster.cli.bench.interruptible import interruptible
 from cluster.cli.bench.output import AsJson, show
 from cluster.cli.bench.own_cluster import cluster_of_its_own, free_ports
-from cluster.deployment.control import Serve, token_of
+from cluster.deployment.control import Serve
+from cluster.deployment.token import token_of
 from cluster.launcher import temp_folder
 from cluster.preflight import Ports
 from serve_apps.settings import load

@@ -68,6 +68,14 @@ def test_a_scheduled_rush_is_expected_that_history_does_not_know() -> None:
     assert found.expected[10] == pytest.approx(3 * plain.expected[10] + 5, rel=0.05)
 
 
+def test_a_scheduled_rush_is_expected_in_full_when_next_to_nothing_comes_before_it() -> None:
+    rush = Rush(time(7, 35), 10, per_s=27.0)
+    silent = changed(recorded("2026-11-24T07:30"), slice(-4, None), 0.0)
+    found = at(silent, Schedule(BERLIN.zone, (rush,)))
+    assert found.expected[2] < 1.0
+    assert found.expected[6] > 27.0
+
+
 def test_twice_the_usual_load_is_believed_within_minutes() -> None:
     history = recorded("2026-11-24T12:00")
     busy = changed(history, slice(-5, None), np.array(history.counts)[-5:] * 2)

@@ -12,8 +12,8 @@ from cluster.deployment.control import (
     ServeError,
     ServeNotRunning,
     TokenRefused,
-    token_of,
 )
+from cluster.deployment.token import token_of
 
 
 def answering(*args: object, **kwargs: object) -> Serve:

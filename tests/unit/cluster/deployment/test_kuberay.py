@@ -145,6 +145,18 @@ def test_a_service_of_the_same_name_would_set_variables_that_the_program_refuses
     assert all(pod["enableServiceLinks"] is False for pod in pods(manifest()))
 
 
+def test_the_heads_container_runs_a_guard_of_releases_and_no_worker_does() -> None:
+    cluster = manifest()["spec"]["rayClusterConfig"]
+    head, worker = (
+        group["template"]["spec"]["containers"][0] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])
+    )
+
+    (_, _, line) = head["lifecycle"]["postStart"]["exec"]["command"]
+    assert "doorbell release guard" in line
+    assert line.endswith("&"), "Kubernetes waits for what it runs after the start"
+    assert "postStart" not in worker["lifecycle"]
+
+
 def test_a_worker_is_drained_before_its_pod_ends_and_has_the_time_for_it() -> None:
     worker = manifest()["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
     (_, _, line) = worker["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
