@@ -43,13 +43,12 @@ class ServeNotRunning(ServeError):
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """`state`, `node` (an id) and `address` in Ray's words; `pid` is None until the process runs."""
+    """`state` and `node` (an id) in Ray's words; `pid` is None until the process runs."""
 
     id: str
     state: str
     pid: int | None
     node: str | None
-    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class Serve:
         return {name: _application(application) for name, application in applications.items()}
 
     def free(self) -> dict[str, dict[str, float]]:
-        """What no actor has asked for, by node's address and resource, as of some 5 s ago. Raises ServeError."""
+        """What no actor has asked for, by node's id and resource, as of some 5 s ago. Raises ServeError."""
         status = self._asked("GET", "/api/cluster_status")["data"]["clusterStatus"] or {}
         report = status.get("loadMetricsReport", {})  # some of Ray's tell the sum only: one node stands for all
         nodes = report.get("usageByNode") or {"": report.get("usage") or {}}
@@ -235,7 +234,6 @@ def _application(found: Mapping[str, Any]) -> ApplicationDetails:
 
 def _deployment(found: Mapping[str, Any]) -> Deployment:
     replicas = tuple(
-        Replica(each["replica_id"], each["state"], each.get("pid"), each.get("node_id"), each.get("node_ip"))
-        for each in found["replicas"]
+        Replica(each["replica_id"], each["state"], each.get("pid"), each.get("node_id")) for each in found["replicas"]
     )
     return Deployment(found["name"], found["status"], found["message"], found.get("target_num_replicas"), replicas)

@@ -73,7 +73,7 @@ def test_replicas_are_seen_with_their_processes_and_what_is_left_over(cluster, d
     pids = {replica.pid for replica in recognizer.deployments[0].replicas}
     assert pids <= {process.pid for process in cluster.processes("ray::")}
     assert places(free, {"CPU": 0.8}) >= 2, "there is room for a second colour"
-    assert {replica.address for replica in recognizer.deployments[0].replicas} <= free.keys()
+    assert {replica.node for replica in recognizer.deployments[0].replicas} <= free.keys()
 
 
 def test_weights_that_are_put_are_read_back_and_the_next_start_is_told(cluster, dashboard: str) -> None:
