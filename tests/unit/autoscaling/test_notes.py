@@ -37,10 +37,10 @@ def test_a_note_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
 
 def test_the_thread_of_a_policy_that_is_gone_ends_and_starts_again_when_needed(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
-    notes = Notes(file, pause=0.0, idle=0.05)
+    notes, others = Notes(file, pause=0.0, idle=0.05), set(threading.enumerate())
 
     def running() -> bool:
-        return any(thread.name == "autoscaling-notes" for thread in threading.enumerate())
+        return any(thread.name == "autoscaling-notes" for thread in set(threading.enumerate()) - others)
 
     notes.put(lambda: {"number": 1})
     assert eventually(lambda: read(file) == 1 and not running())

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -206,8 +206,10 @@ class SpoolUnderFaults(RuleBasedStateMachine):
             self.power_is_back()
 
 
-QUICK = settings(max_examples=200, stateful_step_count=40, deadline=None)
-FIND = settings(max_examples=2000, stateful_step_count=40, deadline=None, phases=[Phase.generate], database=None)
+QUICK = settings(max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A machine that is busy with other tests makes no test wrong."""
+
+FIND = settings(QUICK, max_examples=2000, phases=[Phase.generate], database=None)
 
 
 def test_what_was_acknowledged_survives_faults_and_power_cuts_at_any_operation() -> None:
