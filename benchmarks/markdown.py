@@ -15,6 +15,11 @@ def number(value: Any, digits: int = 1, unit: str = "") -> str:
     return f"{value:,.{0 if isinstance(value, int) else digits}f}{unit}"
 
 
+def percent(share: Any) -> str:
+    """Of a share of 1."""
+    return number(share * 100.0, 1, " %") if isinstance(share, int | float) else number(None)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Lines, an empty one on each side; nothing without a row."""
     cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]

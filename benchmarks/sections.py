@@ -10,7 +10,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.autoscale import report as autoscale
-from benchmarks.markdown import number, table
+from benchmarks.backup import report as backup
+from benchmarks.markdown import number, percent, table
 
 Report = Mapping[str, Any]
 
@@ -53,7 +54,7 @@ def service(report: Report) -> list[str]:
             number(run.get("cameras")),
             *(number(run.get(name)) for name in ("requests_per_second", "p50_ms", "p99_ms", "errors", "too_many")),
             _milliseconds(run.get("cpu_seconds_per_frame"), ""),
-            *(_percent(run.get(name)) for name in ("load_share", "idle_share")),
+            *(percent(run.get(name)) for name in ("load_share", "idle_share")),
         )
         for run in runs
     ]
@@ -173,6 +174,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Report], list[str]]]] = {
     "soak": ("Soak", soak),
     "release": ("Releases", release),
     "autoscale": ("Autoscaling", autoscale.section),
+    "backup": ("Snapshots", backup.section),
     "accuracy": ("Accuracy", accuracy),
 }
 """By the command that measures it: its heading and its text."""
@@ -191,7 +193,7 @@ def _floor_lines(report: Report) -> list[str]:
     lines = [
         f"The bare engine before and after: {each} frames/s, {_milliseconds(found.get('cpu_seconds_per_frame'))} of "
         f"CPU a frame. With {number(report.get('saturation_cameras'))} cameras the service reaches **{by_clock} of the "
-        f"floor** ({by_cpu} by CPU time), after the load generator's {_percent(report.get('load_generator_share'))} of "
+        f"floor** ({by_cpu} by CPU time), after the load generator's {percent(report.get('load_generator_share'))} of "
         f"the processor. Throughput with the most cameras by the best: {number(report.get('flatness'), 2)}."
     ]
     if report.get("disturbed"):
@@ -244,7 +246,3 @@ def _median(values: Any) -> float | None:
 
 def _milliseconds(seconds: Any, unit: str = " ms") -> str:
     return number(seconds * 1000, 1, unit) if isinstance(seconds, int | float) else number(None)
-
-
-def _percent(share: Any) -> str:
-    return number(share * 100.0, 1, " %") if isinstance(share, int | float) else number(None)

@@ -37,9 +37,9 @@ OBJECT_STORE_BYTES = 100 * 1024**2
 """Frames travel inside requests, so Ray's object store holds next to nothing."""
 
 
-def serve_config(ports: Ports, state: State | None = None) -> dict[str, Any]:
+def serve_config(ports: Ports, state: State | None = None, *, backed_up: bool = False) -> dict[str, Any]:
     """The shipped config with this machine's port and cores, and the releases and weights of a kept state."""
-    config = on_one_machine(shipped(), ports.http, _cores())
+    config = on_one_machine(shipped(backed_up=backed_up), ports.http, _cores())
     return generate(config, state.at_rest()) if state else config
 
 
@@ -48,10 +48,10 @@ def _cores() -> int:
 
 
 @contextmanager
-def local_cluster(data: Path, ports: Ports, say: Callable[[str], None]) -> Iterator[str]:
+def local_cluster(data: Path, ports: Ports, say: Callable[[str], None], *, backed_up: bool = False) -> Iterator[str]:
     """The application's address while it runs, on loopback only. Raises CannotStart, KeptStateDamaged."""
     check_memory()
-    config = serve_config(ports, kept(state_file(data)))
+    config = serve_config(ports, kept(state_file(data)), backed_up=backed_up)
     with ExitStack() as stack:
         stack.enter_context(sole_owner(data))
         check_ports(ports)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection.execution_options(reading=True)
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to this version, safely when several processes start at once. Raises DatabaseError."""
     from alembic import command
     from alembic.config import Config
@@ -91,7 +91,7 @@ def migrate(engine: Engine) -> None:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(6814)")
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     except CommandError as error:
         raise DatabaseError(f"the database is of a newer version than this program: {error}") from error
     except DBAPIError as error:
@@ -118,6 +118,8 @@ def alone(engine: Engine, what: str) -> Iterator[bool]:
             try:
                 yield bool(held)
             finally:
+                with suppress(DBAPIError):  # the server hears of the session's end a moment later
+                    connection.exec_driver_sql("SELECT pg_advisory_unlock(hashtext(%(what)s))", named)
                 connection.invalidate()  # a lock of a session's ends with it
         return
     with Path(f"{engine.url.database}-{what}").open("a") as file:

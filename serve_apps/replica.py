@@ -15,10 +15,11 @@ SWITCH_SECONDS = 0.0005
 time a replica's event loop waits for its database or engine thread."""
 
 
-def settle_in() -> None:
-    """Call it before anything else is built."""
+def settle_in(*loggers: str) -> None:
+    """Call it before anything else is built; `loggers` of other folders write into the replica's log too."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    log_with_serve()
+    for name in ("serve_apps", *loggers):
+        log_with_serve(name)
     if os.environ.get(LOOPBACK_ONLY) == "1":
         _keep_to_loopback()
 
@@ -33,9 +34,9 @@ class _Onward(logging.Handler):
             handler.flush()
 
 
-def log_with_serve() -> None:
+def log_with_serve(name: str = "serve_apps") -> None:
     """Send what the application logs to the replica's log file; Serve itself takes no notice of other loggers."""
-    ours = logging.getLogger("serve_apps")
+    ours = logging.getLogger(name)
     if not ours.handlers:
         ours.addHandler(_Onward())
         ours.setLevel(logging.INFO)

@@ -12,9 +12,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "DOORBELL_"
 OTHERS = frozenset(
-    {"DOORBELL_API_KEY", "DOORBELL_API_URL", "DOORBELL_EDGE_KEY", "DOORBELL_LOOPBACK_ONLY", "DOORBELL_SUPERVISED"}
+    {
+        "DOORBELL_API_KEY",
+        "DOORBELL_API_URL",
+        "DOORBELL_EDGE_KEY",
+        "DOORBELL_FAILPOINT",
+        "DOORBELL_LOOPBACK_ONLY",
+        "DOORBELL_SUPERVISED",
+    }
 )
-"""Variables of the same prefix that the command line and the edge read."""
+"""Variables of the same prefix that the command line, the edge and tests of snapshots read."""
 
 
 MOVED = {
@@ -27,6 +34,9 @@ MOVED = {
 
 LONGEST_GROUP = 64
 """Characters of a camera group's pattern: as many as the load's table takes."""
+
+
+KEEP = r"^(last|hourly|daily|weekly|monthly)=\d{1,4}(,(last|hourly|daily|weekly|monthly)=\d{1,4})*$"
 
 
 class SettingsError(Exception):
@@ -43,6 +53,11 @@ class Settings(BaseSettings):
     of golden frames in the place of `data/golden`. `release_accuracy`, `release_growth_mb` and `release_agreement`:
     what a release must reach before it gets traffic (`validate.Limits`). `camera_groups`: patterns of cameras' names
     with commas between them, each a group whose load is recorded for itself. `rushes_file`: a YAML of expected rushes.
+
+    Snapshots are off while `backup_url` is empty. They are sealed with the passphrase in `backup_passphrase_file` or by
+    the program of `backup_key_command`; the keyring's copy lies apart, at `backup_keyring_url`. The second places are
+    in another region. A restore is rehearsed every `backup_drill_hours`, sooner than the alert rule's day. 0 turns
+    either schedule off. `backup_keep`: how many snapshots stay, of each kind.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
@@ -74,6 +89,15 @@ class Settings(BaseSettings):
     release_agreement: float = Field(0.98, ge=0, le=1)
     camera_groups: str = Field("", pattern=r"^[\w.*?\[\]!,-]*$")
     rushes_file: Path | None = None
+    backup_url: str = ""
+    backup_keyring_url: str = ""
+    backup_replicate_to: str = ""
+    backup_keyring_replicate_to: str = ""
+    backup_passphrase_file: Path | None = None
+    backup_key_command: str = ""
+    backup_every_seconds: float = Field(10.0, ge=0)
+    backup_drill_hours: float = Field(20.0, ge=0)
+    backup_keep: str = Field("last=1,hourly=24,daily=14,weekly=8,monthly=12", pattern=KEEP)
 
     @field_validator("camera_groups")
     @classmethod

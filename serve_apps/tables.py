@@ -158,3 +158,36 @@ load_facts = Table(
     Column("at", Moment, nullable=False),
     Column("value", sa.JSON, nullable=False),
 )
+
+backup_clock = Table(
+    "backup_clock",
+    metadata,
+    Column("one", sa.Integer, primary_key=True),
+    Column("id", sa.String(32), nullable=False),
+    Column("epoch", sa.BigInteger, nullable=False),
+    Column("since", sa.BigInteger, nullable=False),
+    Column("until", sa.BigInteger, nullable=False),
+)
+
+backup_tracked = Table(
+    "backup_tracked",
+    metadata,
+    Column("table_name", sa.String(64), primary_key=True),
+    Column("column_name", sa.String(64), nullable=False),
+    Column("width", sa.BigInteger, nullable=False),
+)
+
+backup_changes = Table(  # with SQLite `mark` is no part of the primary key: see serve_apps/migrations/tracking.py
+    "backup_changes",
+    metadata,
+    Column("table_name", sa.String(64), primary_key=True),
+    Column("range_key", sa.String(64), primary_key=True),
+    Column("mark", sa.BigInteger, primary_key=True, autoincrement=False),
+)
+
+backup_marks = Table(
+    "backup_marks",
+    metadata,
+    Column("token", sa.String(32), primary_key=True),
+    Column("number", sa.BigInteger, nullable=False),
+)

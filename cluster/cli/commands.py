@@ -7,6 +7,10 @@ import typer
 from cluster.cli import (
     audit,
     autoscaling,
+    backup,
+    backup_care,
+    backup_drill,
+    backup_restore,
     balancer,
     bench,
     capacity,
@@ -15,6 +19,7 @@ from cluster.cli import (
     golden_make,
     keys,
     kuberay,
+    people,
     release,
     rollouts,
     serve_config,
@@ -38,6 +43,7 @@ def app() -> typer.Typer:
     app.command()(migrate)
     app.add_typer(keys.app, name="keys")
     app.add_typer(devices.app, name="devices")
+    app.add_typer(people.app, name="people")
     app.add_typer(gallery.app, name="gallery")
     app.add_typer(golden_make.app, name="golden")
     for whole in (kuberay.kuberay, balancer.balancer, balancer.balancer_weights):
@@ -49,6 +55,9 @@ def app() -> typer.Typer:
     app.add_typer(release.app, name="release")
     app.add_typer(audit.app, name="audit")
     app.add_typer(autoscaling.app, name="autoscaling")
+    for more in (*backup_restore.COMMANDS, *backup_care.COMMANDS, backup_drill.drill):
+        backup.app.command()(more)
+    app.add_typer(backup.app, name="backup")
     app.add_typer(bench.app, name="bench")
     app.add_typer(capacity.app, name="capacity")
     return app

@@ -6,6 +6,7 @@ from autoscaling.capacity import CannotKeep
 from autoscaling.history import BadHistory
 from autoscaling.scaling import BadScaling
 from autoscaling.schedule import BadSchedule
+from backup.errors import BackupError
 from benchmarks.calibration import CannotCalibrate
 from benchmarks.pairs import AccuracyError
 from cluster.cli.access import NoAnswer
@@ -35,6 +36,7 @@ from serve_apps.settings import SettingsError
 
 EXPECTED = (
     AccuracyError,
+    BackupError,
     BadHistory,
     BadScaling,
     BadSchedule,

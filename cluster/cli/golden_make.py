@@ -14,8 +14,6 @@ from pydantic import ValidationError
 
 from cluster.deployment.api import AT_ONCE
 from cluster.deployment.golden import FILE, LARGEST_FILE, Golden, GoldenError, GoldenFrame, GoldenPerson, write
-from serve_apps.api.admission import AdmissionLimits, admit_image
-from serve_apps.api.problems import Problem
 from serve_apps.settings import load
 
 app = typer.Typer(help="Golden frames: what every release must answer.", no_args_is_help=True)
@@ -148,11 +146,16 @@ def _contradiction(verdict: Verdict, standings: set[str]) -> str | None:
 
 
 def _image(path: Path) -> bytes:
+    # FastAPI comes with them, which no other command needs.
+    from serve_apps.api.admission import AdmissionLimits, admit_image
+    from serve_apps.api.problems import Problem
+
+    settings = load()
     content = path.read_bytes()
     if len(content) > LARGEST_FILE:
         raise GoldenError(f"{path} is larger than {LARGEST_FILE} bytes")
     try:
-        admit_image(content, _limits())
+        admit_image(content, AdmissionLimits(settings.max_body_bytes, settings.max_pixels))
     except Problem as problem:
         raise GoldenError(f"{path}: {problem.detail}") from None
     return content
@@ -165,14 +168,9 @@ def _must_fit(content: Mapping[str, bytes], frames: list[str]) -> None:
     sizes = sorted((len(content[name]) for name in frames), reverse=True)
     photos = sum(len(image) for name, image in content.items() if name not in frames)
     needed = (photos + sum(sizes[:AT_ONCE])) * 4 // 3
-    most = _limits().body_bytes - SPARE_BYTES
+    most = load().max_body_bytes - SPARE_BYTES
     if needed > most:
         raise GoldenError(
             f"the photographs ({photos / 1e6:.1f} MB) and the {AT_ONCE} largest frames are {needed / 1e6:.1f} MB in "
             f"one request, at most {most / 1e6:.1f} are taken; make them smaller, or raise DOORBELL_MAX_BODY_BYTES"
         )
-
-
-def _limits() -> AdmissionLimits:
-    settings = load()
-    return AdmissionLimits(settings.max_body_bytes, settings.max_pixels)

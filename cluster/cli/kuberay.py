@@ -57,16 +57,17 @@ def kuberay(
         complain(job_problems(job))
         print(yaml.safe_dump(job, sort_keys=False), end="")
         return
-    source, config = at_rest(load().folder, dashboard)
+    settings = load()
+    source, config = at_rest(settings.folder, dashboard, backed_up=bool(settings.backup_url))
     manifest = ray_service(wanted, config)
     complain(manifest_problems(manifest, serve_schema(), serve_values))
     print(HEAD.format(source=source, gcs=WITH_REDIS if redis else WITHOUT_REDIS), end="")
     print(yaml.dump(manifest, Dumper=_Readable, sort_keys=False, width=120), end="")
 
 
-def at_rest(data: Path, dashboard: str) -> tuple[str, dict[str, Any]]:
+def at_rest(data: Path, dashboard: str, *, backed_up: bool = False) -> tuple[str, dict[str, Any]]:
     """The present config without a rollout that is under way, and where it is from. Raises ServeError, StateError."""
-    source, config = present(data, dashboard)
+    source, config = present(data, dashboard, backed_up=backed_up)
     state = state_of(config)
     if state.lease:
         print("doorbell: a rollout is under way; this is its live release with all of the traffic", file=sys.stderr)

@@ -39,7 +39,8 @@ def config(
     dashboard: Annotated[str, typer.Option(help="Address of Ray's dashboard.")] = DASHBOARD,
 ) -> None:
     """Print what `serve deploy` takes for the present state: the cluster's, or the kept, or the shipped one."""
-    source, found = present(load().folder, dashboard)
+    settings = load()
+    source, found = present(settings.folder, dashboard, backed_up=bool(settings.backup_url))
     text = f"# {source}\n" + yaml.safe_dump(found, sort_keys=False)
     if output is None:
         print(text, end="")
@@ -64,8 +65,11 @@ def check(
     return 2 if found else 0
 
 
-def present(data: Path, dashboard: str) -> tuple[str, dict[str, Any]]:
-    """Where the present config comes from, and the config. Raises ServeError for a cluster that refuses to tell."""
+def present(data: Path, dashboard: str, *, backed_up: bool = False) -> tuple[str, dict[str, Any]]:
+    """Where the present config comes from, and the config; without a cluster, one that takes snapshots if `backed_up`.
+
+    Raises ServeError for a cluster that refuses to tell.
+    """
     if (data / "ray_token").exists():
         try:
             with Serve(dashboard, token_of(data)) as serve:
@@ -73,9 +77,10 @@ def present(data: Path, dashboard: str) -> tuple[str, dict[str, Any]]:
         except (DashboardUnreachable, ServeNotRunning) as error:
             print(f"doorbell: {error}; the config is that of the next start", file=sys.stderr)
     file = state_file(data)
+    template = shipped(backed_up=backed_up)
     if state := kept(file):
-        return f"from the state kept in {file}", generate(shipped(), state.at_rest())
-    return "as shipped: no cluster is up and no state is kept", shipped()
+        return f"from the state kept in {file}", generate(template, state.at_rest())
+    return "as shipped: no cluster is up and no state is kept", template
 
 
 def problems_of(file: Path) -> list[str]:

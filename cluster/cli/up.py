@@ -50,7 +50,7 @@ def up(
     with stoppable():
         try:
             _show_first_key(prepare(settings), as_json)
-            with local_cluster(settings.folder, ports, lambda line: print(line, file=sys.stderr, flush=True)) as url:
+            with local_cluster(settings.folder, ports, _say, backed_up=bool(settings.backup_url)) as url:
                 if samples or once:
                     scopes = frozenset({Scope.FRAMES, Scope.PEOPLE})
                     with temporary_key("samples", scopes) as key:
@@ -79,6 +79,7 @@ def prepare(settings: Settings) -> str | None:
 
     assert settings.master_key_file is not None
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ready_for_snapshots(settings)
     make_master_key(settings.master_key_file)
     master_key(settings.master_key_file)
     WatchedRules(settings.notices_file)
@@ -88,6 +89,27 @@ def prepare(settings: Settings) -> str | None:
     if any(key.name == FIRST_KEY for key in store.all()):
         return None
     return store.create(FIRST_KEY, frozenset({Scope.ADMIN}), datetime.now(UTC))
+
+
+def ready_for_snapshots(settings: Settings) -> None:
+    """A restore that was killed is ended, and nobody erased stays in what was left; a misnamed place is told now."""
+    from backup.restore import journal
+
+    is_left = journal.place(settings.folder).exists() or (settings.folder / "drill").exists()
+    if not is_left and not settings.backup_url:
+        return
+    from backup.restore.left import settle
+    from cluster.cli import backed_up
+    from cluster.cli.backup import ready
+    from cluster.cli.left import LOOK_SECONDS, gone_from_left
+
+    if is_left:
+        settle(backed_up.state(settings), LOOK_SECONDS)
+        for place, reason in gone_from_left(settings):
+            if reason:
+                _say(f"{place}: {reason}")
+    if settings.backup_url and (wrong := ready(settings)):
+        _say(wrong)
 
 
 def pack_default_release(settings: Settings) -> None:
@@ -145,6 +167,10 @@ def stoppable() -> Iterator[None]:
     for number in supervisor.PASSED_ON:
         signal.signal(number, stop)
     yield
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _wait_for_signal() -> None:

@@ -9,10 +9,16 @@ from cluster.deployment.colours import COLOURS
 from cluster.deployment.nearest import Found, Place, no_such_key
 from cluster.deployment.serve_config import GATEWAY, RECOGNIZER, application_of
 
-OURS = "serve_apps.app:"
-"""Applications of another import path are somebody else's, who may call them as they like."""
+OURS = ("serve_apps.app:", "cluster.backup_app:")
+"""Applications of other import paths are somebody else's, who may call them as they like."""
 
-DEPLOYMENTS = {"recognizer": "Recognizer", GATEWAY: "Gateway", "courier": "Courier", "forecaster": "Forecaster"}
+DEPLOYMENTS = {
+    "recognizer": "Recognizer",
+    GATEWAY: "Gateway",
+    "courier": "Courier",
+    "forecaster": "Forecaster",
+    "backup": "Backup",
+}
 """By what follows the colon of the import path; a test holds them to the deployments themselves."""
 
 BATCHES = ("most_frames", "wait_ms")
@@ -23,13 +29,14 @@ NEEDED = {GATEWAY: "so nothing answers", "courier": "so nobody is told"}
 
 def own_problems(application: Mapping[str, Any], place: Place) -> Found:
     """Names, arguments and deployments of one of our applications."""
-    kind = str(application.get("import_path", "")).removeprefix(OURS)
-    if kind not in DEPLOYMENTS:
+    import_path = str(application.get("import_path", ""))
+    kind = import_path.rpartition(":")[2]
+    if kind not in DEPLOYMENTS or not import_path.startswith(OURS):
         return
     names = [application_of(colour) for colour in COLOURS] if kind == "recognizer" else [kind]
     name = str(application.get("name", "default"))
     if name not in names:
-        yield (*place, "name"), f"{name} is no name of an application of {OURS}{kind}: {' or '.join(names)}"
+        yield (*place, "name"), f"{name} is no name of an application of {import_path}: {' or '.join(names)}"
     arguments = application.get("args")
     if kind != "recognizer" and isinstance(arguments, Mapping):
         for key in arguments:

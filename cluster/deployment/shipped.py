@@ -10,11 +10,15 @@ from typing import Any
 import yaml
 
 CONFIG = Path(__file__).parent.parent.parent / "serve_apps" / "serve.yaml"
+BACKUP = "cluster.backup_app:backup"
+"""The application that takes snapshots; it costs a process, so it is there only where snapshots are wanted."""
 
 
-def shipped() -> dict[str, Any]:
-    """serve_apps/serve.yaml: the template of every generated config."""
+def shipped(*, backed_up: bool = False) -> dict[str, Any]:
+    """serve_apps/serve.yaml, the template of every generated config; with `backed_up` snapshots are taken."""
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+    if backed_up:
+        config["applications"].append({"name": "backup", "route_prefix": None, "import_path": BACKUP, "args": {}})
     return config
 
 

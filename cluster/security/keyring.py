@@ -76,6 +76,14 @@ def master_key(path: Path) -> bytes:
     return content
 
 
+def make_tables(engine: Engine) -> None:
+    """Where they are missing."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # several processes may start at once
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(6815)")
+        _metadata.create_all(connection)
+
+
 class Keyring:
     """Seals and opens a person's data."""
 
@@ -84,10 +92,7 @@ class Keyring:
         self._master = AESGCM(master)
         self._opened: dict[str, AESGCM] = {}
         self._lock = Lock()
-        with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":  # several processes may start at once
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(6815)")
-            _metadata.create_all(connection)
+        make_tables(engine)
 
     def create(self, *person_ids: str) -> None:
         """A new key for each new person."""
@@ -101,10 +106,13 @@ class Keyring:
         """Erase: whatever was sealed for these persons is unreadable from now on, files of many persons too."""
         with self._engine.begin() as connection:
             _in_turn(connection)
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")
             for batch in _batches(person_ids):
                 connection.execute(_keys.delete().where(_keys.c.person_id.in_(batch)))
             if person_ids:
                 connection.execute(_file_keys.delete())
+        self._empty_the_log()
         with self._lock:
             for person_id in person_ids:
                 self._opened.pop(person_id, None)
@@ -166,6 +174,15 @@ class Keyring:
         """The files of these keys are unreadable from now on."""
         with self._engine.begin() as connection:
             connection.execute(_file_keys.delete().where(_file_keys.c.key_id.in_(key_ids)))
+
+    def _empty_the_log(self) -> None:
+        """SQLite's log holds pages as they were, with the keys in them, until its next checkpoint."""
+        if self._engine.dialect.name == "sqlite":
+            connection = self._engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.close()
 
     def _key(self, person_id: str) -> AESGCM:
         with self._lock:

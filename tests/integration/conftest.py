@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -88,9 +88,10 @@ def receiver() -> Iterator[Receiver]:
     server.shutdown()
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[RunningCluster]:
-    data = tmp_path_factory.mktemp("cluster")
+@contextlib.contextmanager
+def started(data: Path, receiver: Receiver, variables: Mapping[str, str]) -> Iterator[RunningCluster]:
+    """`doorbell up` on this folder, with further settings."""
+    data.mkdir(exist_ok=True)
     notices = data / "notices.yaml"
     notices.write_text(
         f"recipients: {{hook: '{receiver.url}'}}\n"
@@ -100,8 +101,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Ite
     options = ["--port", ports.http, "--dashboard-port", ports.dashboard]
     options += ["--stats-port", ports.stats, "--metrics-port", ports.metrics, "--json"]
     command = [sys.executable, "-m", "cluster.cli.main", "up", *map(str, options)]
-    environment = os.environ | {"DOORBELL_DATA": str(data), "DOORBELL_NOTICES_FILE": str(notices)}
-    environment["DOORBELL_RELEASE_ENGINES"] = ",".join(FAULTY)
+    environment = os.environ | {"DOORBELL_DATA": str(data), "DOORBELL_NOTICES_FILE": str(notices)} | variables
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     key = json.loads(process.stdout.readline())["first_key"]
@@ -110,6 +110,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Ite
     yield RunningCluster(process, json.loads(ready)["ready"]["api"].removesuffix("/api/v1"), key, data, ports, receiver)
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[RunningCluster]:
+    engines = {"DOORBELL_RELEASE_ENGINES": ",".join(FAULTY)}
+    with started(tmp_path_factory.mktemp("cluster"), receiver, engines) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -217,6 +217,7 @@ def test_a_recognizer_replica_killed_under_load_costs_no_frame(household, frames
 
 
 def test_a_courier_killed_under_load_loses_no_notice_and_sends_none_twice(household, frames):
+    assert eventually(lambda: not outbox(household)().get("pending"), seconds=60), "those of other tests are through"
     household.receiver.seen.clear()
     with Doors(household, frames["resident"]) as doors:
         for _ in range(2):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from backup.deployments import BackupReplica
 from cluster.cli.serve_config import check, problems_of
 from cluster.deployment.colours import Deployed, State
 from cluster.deployment.control import (
@@ -102,6 +103,7 @@ def test_what_cannot_be_done_is_told(cluster, dashboard: str) -> None:
 def test_every_generated_config_passes_the_strict_check() -> None:
     assert problems(shipped(), serve_schema(), serve_values) == []
     assert problems(generate(shipped(), BOTH), serve_schema(), serve_values) == []
+    assert problems(shipped(backed_up=True), serve_schema(), serve_values) == []
 
 
 @pytest.mark.parametrize(
@@ -160,6 +162,7 @@ def test_our_deployments_are_called_as_the_strict_check_says() -> None:
         "gateway": GatewayReplica,
         "courier": CourierReplica,
         "forecaster": ForecasterReplica,
+        "backup": BackupReplica,
     }
     assert {kind: deployment.name for kind, deployment in ours.items()} == DEPLOYMENTS
     assert set(BatchLimits.model_fields) == set(BATCHES)

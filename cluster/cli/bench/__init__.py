@@ -8,6 +8,7 @@ from cluster.cli.bench.accuracy import accuracy
 from cluster.cli.bench.autoscale import autoscale
 from cluster.cli.bench.autoscale_live import autoscale_live
 from cluster.cli.bench.backends import backends
+from cluster.cli.bench.backup import backup
 from cluster.cli.bench.engine import engine
 from cluster.cli.bench.floor import floor
 from cluster.cli.bench.gallery import gallery
@@ -23,6 +24,7 @@ for command in (
     autoscale,
     autoscale_live,
     backends,
+    backup,
     engine,
     floor,
     gallery,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from shutil import rmtree
 
@@ -21,10 +21,13 @@ from serve_apps.settings import load
 
 
 @contextlib.contextmanager
-def cluster_of_its_own(ports: Ports | None = None, rushes: str = "") -> Iterator[tuple[str, str]]:
+def cluster_of_its_own(
+    ports: Ports | None = None, rushes: str = "", furnish: Callable[[Path], Mapping[str, str]] | None = None
+) -> Iterator[tuple[str, str]]:
     """Address and key of a cluster with the sample people, on the data folder's disk; gone afterwards.
 
-    `rushes` is the name of a file in that folder that may come to say which rushes are expected.
+    `rushes` is the name of a file in that folder that may come to say which rushes are expected. `furnish` puts
+    something into that folder before anything is started, and says with which settings.
     """
     weights = load().weights_folder
     weights.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -35,11 +38,12 @@ def cluster_of_its_own(ports: Ports | None = None, rushes: str = "") -> Iterator
         os.environ["DOORBELL_DATA"] = folder
         if rushes:
             os.environ["DOORBELL_RUSHES_FILE"] = str(Path(folder, rushes))
+        os.environ.update(furnish(Path(folder)) if furnish else {})
         settings = load()
         prepare(settings)
         say = Console(stderr=True).print
         with (
-            local_cluster(settings.folder, ports or free_ports(), say) as url,
+            local_cluster(settings.folder, ports or free_ports(), say, backed_up=bool(settings.backup_url)) as url,
             temporary_key("bench", frozenset({Scope.FRAMES, Scope.PEOPLE})) as key,
         ):
             enrol_samples(url, key)

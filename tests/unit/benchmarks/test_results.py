@@ -67,6 +67,12 @@ REPORTS: dict[str, dict[str, Any]] = {
         ],
         "forecasts": [{"trace": "holiday", "method": "Holt-Winters", "replica_hours": 179.4, "error": 0.1531}],
     },
+    "backup": {
+        "data": {"people": 10_000, "events": 1_000_000, "database_bytes": 9e8, "crops_bytes": 2.4e8},
+        "first": {"process_seconds": 61.2, "bytes_uploaded": 3.1e8},
+        "restic": {"first": {"seconds": 9.9, "bytes_stored": 2.2e8}},
+        "drill": {"rows_compared": 1_600_000, "differences": 0},
+    },
     "accuracy": {"ours": {"accuracy": 0.9912, "auc": 0.998}, "reference": {"accuracy": 0.9901}},
 }
 MACHINE = {"processor": "AMD EPYC", "cores": 2}

@@ -37,6 +37,9 @@ SCHEMA = {
 }
 
 
+SNAPSHOTS = shipped(backed_up=True)["applications"][-1]
+
+
 def small() -> dict[str, Any]:
     config = shipped()
     kept = {key: config[key] for key in ("http_options", "applications")}
@@ -59,6 +62,15 @@ def user_config(**changes: Any) -> Callable[[dict[str, Any]], object]:
 
 def test_the_shipped_config_is_right() -> None:
     assert told(lambda _: None) == []
+    assert told(lambda config: config["applications"].append(SNAPSHOTS)) == []
+
+
+def test_the_application_of_snapshots_has_its_name_and_takes_nothing() -> None:
+    wrong = SNAPSHOTS | {"name": "backups", "args": {"every": 10}}
+    assert told(lambda config: config["applications"].append(wrong)) == [
+        "applications[4].name: backups is no name of an application of cluster.backup_app:backup: backup",
+        "applications[4].args.every: no such key; backup takes none",
+    ]
 
 
 @pytest.mark.parametrize(

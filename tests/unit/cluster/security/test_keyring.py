@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from cluster.security.keyring import Keyring, KeyringError, make_master_key, master_key
+from serve_apps.database import connect, reading
 
 MASTER = bytes(range(32))
 
@@ -44,6 +45,21 @@ def test_an_erased_persons_data_is_unreadable_from_then_on(keyring: Keyring, dat
             ring.open("resident", "crop 1", sealed)
     with pytest.raises(KeyringError, match="erased"):
         keyring.seal("resident", "crop 1", b"a face")
+
+
+def test_no_file_of_a_keyring_in_use_holds_the_key_of_an_erased_person(tmp_path: Path) -> None:
+    database = connect(f"sqlite:///{tmp_path}/keyring.db")
+    keyring = Keyring(database, MASTER)
+    keyring.create("resident", "courier")
+    with reading(database) as connection:
+        rows = connection.exec_driver_sql("SELECT person_id, wrapped FROM person_keys")
+        wrapped = {str(person): bytes(key) for person, key in rows}
+
+    keyring.destroy(["resident"])
+
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert wrapped["resident"] not in kept
+    assert wrapped["courier"] in kept
 
 
 def test_a_person_who_comes_back_cannot_read_what_was_erased(keyring: Keyring) -> None:

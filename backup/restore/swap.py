@@ -1,0 +1,73 @@
+"""The restored state takes the place of the present one, by renames that can be gone on with and taken back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from backup.failpoints import reached
+from backup.restore.journal import Move, place, sync_folder
+
+SIDE_FILES = ("-wal", "-shm")
+"""What SQLite keeps beside a database: of another database they would be poison."""
+
+
+def waiting(folder: Path, live: Path) -> Path:
+    """Where what will be at `live` waits, on the same file system."""
+    return _beside(folder, live, "new")
+
+
+def kept(folder: Path, live: Path) -> Path:
+    """Where what was at `live` stays, on the same file system."""
+    return _beside(folder, live, "before")
+
+
+def moves_of(folder: Path, lives: Iterable[Path], databases: Iterable[Path]) -> tuple[Move, ...]:
+    """For each path, those beside a database before it."""
+    sides = [Path(f"{database}{side}") for database in databases for side in SIDE_FILES]
+    return tuple(
+        Move(str(live), str(waiting(folder, live)), str(kept(folder, live)), live.exists()) for live in (*sides, *lives)
+    )
+
+
+def sync_all() -> None:
+    """What was written without is on the disk."""
+    os.sync()
+
+
+def forward(moves: Iterable[Move]) -> None:
+    """Again and again, if need be."""
+    for move in moves:
+        live, new, before = Path(move.live), Path(move.new), Path(move.before)
+        if move.had and live.exists() and not before.exists():
+            _rename(live, before)
+        reached("restore.between_renames")
+        if new.exists():
+            _rename(new, live)
+        reached("restore.after_rename")
+
+
+def back(moves: Iterable[Move]) -> None:
+    """Take it back; again and again, if need be."""
+    for move in moves:
+        live, new, before = Path(move.live), Path(move.new), Path(move.before)
+        if live.exists() and (before.exists() if move.had else not new.exists()):
+            _rename(live, new)
+        reached("undo.between_renames")
+        if before.exists():
+            _rename(before, live)
+        reached("undo.after_rename")
+
+
+def _rename(old: Path, new: Path) -> None:
+    new.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    old.rename(new)
+    for folder in {old.parent, new.parent}:
+        sync_folder(folder)
+
+
+def _beside(folder: Path, live: Path, what: str) -> Path:
+    if live.is_relative_to(folder):
+        return place(folder) / what / live.relative_to(folder)
+    return live.with_name(f"{live.name}.{what}-restore")
