@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from backup.disk import sync_folder
 from backup.errors import CannotRestore
 
 FOLDER = ".restore"
@@ -111,12 +112,3 @@ def begin(folder: Path, snapshot: str) -> None:
     for each in ("new", "before"):
         (place(folder) / each).mkdir(parents=True, mode=0o700)
     write(folder, Journal("loading", snapshot))
-
-
-def sync_folder(folder: Path) -> None:
-    """So that a power cut does not take a rename back."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

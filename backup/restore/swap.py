@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from backup.disk import sync_folder
 from backup.failpoints import reached
-from backup.restore.journal import Move, place, sync_folder
+from backup.restore.journal import Move, place
 
 SIDE_FILES = ("-wal", "-shm")
 """What SQLite keeps beside a database: of another database they would be poison."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backup.disk import sync_folder
 from backup.errors import NoSuchObject, TargetFull, TargetRefused, TargetUnavailable
 from backup.targets.names import check_name, is_name
 from backup.targets.target import Stored
@@ -46,7 +47,7 @@ class FolderTarget:
                 with suppress(OSError):
                     unfinished.unlink()
                 raise
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def get(self, name: str) -> bytes:
         path = self._path(name)
@@ -68,7 +69,7 @@ class FolderTarget:
         path = self._path(name)
         with self._translated(name), suppress(*_ABSENT):
             path.unlink()
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def _path(self, name: str) -> Path:
         return self._folder / check_name(name)
@@ -77,7 +78,7 @@ class FolderTarget:
         """Make it and what is missing above it, each one's name on the disk before the next."""
         for each in reversed([each for each in (folder, *folder.parents) if not each.is_dir()]):
             each.mkdir(exist_ok=True, mode=0o700)
-            _sync_folder(each.parent)
+            sync_folder(each.parent)
 
     def _clear_once(self) -> None:
         """Remove what processes that ended have left unfinished."""
@@ -109,14 +110,6 @@ def _write(path: Path, data: bytes) -> None:
         while rest:
             rest = rest[file.write(rest) :]
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)  # or a power cut could take the name back
-    finally:
-        os.close(descriptor)
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[Stored]:

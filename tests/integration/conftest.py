@@ -25,6 +25,7 @@ from cluster.cli.bench.own_cluster import free_ports
 from cluster.preflight import Ports
 from samples.frames import FRAMES
 from serve_apps.database import connect, migrate
+from tests.integration.backed_up import House, Vault, begun, house, vault
 
 FAULTY = [f"benchmarks.faulty_engines:{name}" for name in ("not_in_a_replica", "fails_soon", "slow", "leaks")]
 """What the cluster's settings let releases name as their engines."""
@@ -168,3 +169,16 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copy(request.getfixturevalue("migrated"), tmp_path / "doorbell.db")
         return f"sqlite:///{tmp_path}/doorbell.db"
     return new_database(request.getfixturevalue("postgres"), request.getfixturevalue("migrated_on_postgres"))
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Vault:
+    """An empty repository, and a place for the keyring's copy."""
+    return vault(tmp_path / "vault")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    """A data folder that has been lived in, to take snapshots of."""
+    with house(tmp_path / "data") as made:
+        yield begun(made)

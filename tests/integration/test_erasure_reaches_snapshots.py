@@ -18,22 +18,11 @@ from backup.keyring import FILES, PERSONS, Keys, copy_keys, keys_apart, keys_of
 from backup.restore.partial import restore_person
 from backup.restore.undo import undo
 from backup.restore.whole import restore
-from tests.integration.backed_up import House, Vault, a_face, begun, house, vault
+from tests.integration.backed_up import House, Vault, a_face, house
 
 FACE = np.full(128, 1.0, np.float32).tobytes()
 """Bob's embedding, as `live_in` has it."""
 CROP = a_face(1.0, "1").crop
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path / "data") as made:
-        yield begun(made)
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Vault:
-    return vault(tmp_path / "vault")
 
 
 def erase(home: House, kept: Vault) -> None:

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,19 +22,8 @@ from backup.restore.undo import forget, undo
 from backup.restore.whole import restore
 from serve_apps.database import connect
 from serve_apps.gallery.person import Person
-from tests.integration.backed_up import House, Vault, begun, house, vault
+from tests.integration.backed_up import House, Vault, begun, house
 from tests.integration.conftest import new_database
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Vault:
-    return vault(tmp_path / "vault")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path / "data") as made:
-        yield begun(made)
 
 
 def restored(home: House, kept: Vault, tmp_path: Path) -> Person:

@@ -9,7 +9,7 @@ from backup.errors import CannotRestore
 from backup.restore.partial import restore_config, restore_person
 from backup.restore.undo import undo
 from tests.integration.backed_up import NOW as TODAY
-from tests.integration.backed_up import House, Vault, a_face, begun, house, vault
+from tests.integration.backed_up import House, Vault, a_face, begun, house
 from tests.integration.conftest import new_database
 
 
@@ -22,11 +22,6 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     with house(tmp_path / "data", *urls) as made:
         begun(made).live_in(tmp_path)
         yield made
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Vault:
-    return vault(tmp_path / "vault")
 
 
 def test_faces_that_were_removed_by_mistake_are_put_back(home: House, kept: Vault) -> None:

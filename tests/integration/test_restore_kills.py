@@ -30,11 +30,6 @@ State = tuple[dict[str, list[tuple[object, ...]]], bytes, list[bytes]]
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Vault:
-    return vault(tmp_path / "vault")
-
-
-@pytest.fixture
 def home(tmp_path: Path, kept: Vault) -> Iterator[House]:
     """A house that has changed since its snapshot."""
     with house(tmp_path / "data") as made:

@@ -15,15 +15,10 @@ from backup.targets.place import target_at
 from cluster.security.audit import walk
 from serve_apps.database import connect
 from serve_apps.gallery.crops import Crops, crops_at
-from tests.integration.backed_up import House, Vault, begun, house, vault
+from tests.integration.backed_up import House, Vault, begun, house
 from tests.integration.conftest import new_database
 
 ENGINES = ("sqlite", "postgresql")
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Vault:
-    return vault(tmp_path / "vault")
 
 
 class Street:

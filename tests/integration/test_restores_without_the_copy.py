@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,24 +13,13 @@ from backup.restore.partial import restore_person
 from backup.restore.undo import undo
 from backup.restore.whole import restore
 from cluster.security.keyring import make_master_key
-from tests.integration.backed_up import House, Vault, begun, house, vault
+from tests.integration.backed_up import House, Vault, begun, house
 
 LOSSES: dict[str, Callable[[Path], object]] = {
     "gone": Path.unlink,
     "empty": lambda path: path.write_bytes(b""),
     "damaged": lambda path: path.write_bytes(b"x" * 200),
 }
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Vault:
-    return vault(tmp_path / "vault")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path / "data") as made:
-        yield begun(made)
 
 
 @pytest.fixture(params=LOSSES)

@@ -27,11 +27,6 @@ def home(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Itera
         yield begun(made)
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Vault:
-    return vault(tmp_path / "vault")
-
-
 def test_a_snapshot_counts_what_is_there(home: House, kept: Vault, tmp_path: Path) -> None:
     home.live_in(tmp_path)
 
