@@ -10,16 +10,18 @@ Wanted is the larger of two:
   the expected requests keep busy, that is `a / utilisation` or `a + spare`, whichever is more: waiting falls with the
   replicas that are free, not with their share (A. K. Erlang, 1917), so few replicas need more room than many.
 
-Up at once. Down only when `down_after_s` seconds in a row wanted fewer, and then to the most that was wanted in them;
-never below what the forecast will want again before ending a replica would have paid; and the queue must ask for fewer
-even if each replica had `hysteresis` less. Time is counted from call to call, so a clock that jumps decides nothing.
+Up at once for a forecast, and for a queue that has asked for more for `up_after_s`: gateways say every second what
+they have, and where frames are rare the one that is just there looks like a mean of one. Down only when
+`down_after_s` seconds in a row wanted fewer, and then to the most that was wanted in them; never below what the
+forecast will want again before ending a replica would have paid; and the queue must ask for fewer even if each
+replica had `hysteresis` less. Time is counted from call to call, so a clock that jumps decides nothing.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from autoscaling.explain import sentence
@@ -77,6 +79,10 @@ class Memory:
     """Seconds in a row in which fewer were wanted than there are."""
     most: int = 0
     """The most that was wanted in them."""
+    above_s: float = 0.0
+    """Seconds in a row in which the queue asked for more than there are."""
+    least: int = 0
+    """The least that it asked for in them; 0 when it did not."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -85,12 +91,14 @@ class Memory:
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Memory:
         """What `as_dict` gave; an empty one from anything else."""
-        if not isinstance(kept, Mapping) or {name for name in kept if name != "last"} != {"seen_s", "below_s", "most"}:
+        names = [field.name for field in fields(cls)]
+        if not isinstance(kept, Mapping) or kept.keys() != set(names):
             return cls()
-        last, seen, below, most = (known(kept.get(name)) for name in ("last", "seen_s", "below_s", "most"))
-        if last is None or seen is None or below is None or most is None:
+        numbers = [number for number in (known(kept[name]) for name in names) if number is not None]
+        if len(numbers) < len(names):
             return cls()
-        return cls(last, seen, below, int(min(most, MOST_REPLICAS)))
+        last, seen, below, most, above, least = numbers
+        return cls(last, seen, below, int(min(most, MOST_REPLICAS)), above, int(min(least, MOST_REPLICAS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,8 @@ class Asks:
     later: int | None
     """What the forecast will want again before ending a replica pays."""
     held: str
-    """`settling`, `waiting` (for `down_after_s`), `later` (they are wanted again, or nearly), or nothing."""
+    """`settling`, `rising` (for `up_after_s`), `waiting` (for `down_after_s`), `later` (wanted again, or nearly), or
+    nothing."""
     held_s: float
     """For how many seconds more, where that is known."""
     bounds: tuple[int, int]
@@ -134,19 +143,44 @@ def decide(seen: Observation, scaling: Scaling, memory: Memory) -> Decision:
     forecast = _asked_by_forecast(seen.expected_per_s, seen.service_s, scaling)
     later = _asked_by_forecast(seen.expected_later_per_s, seen.service_s, scaling)
     queue, settled, unsettled = None, 0.0, scaling.settle_s
+    rising = _Rising()
     if requests is not None:
         queue, settled = _ceil(requests / scaling.requests_per_replica), memory.seen_s + elapsed
         unsettled -= settled
     if requests is None or unsettled > 0:
         chosen = _Choice(present, 0.0, 0, "settling", unsettled)
     else:
-        wanted = max(queue or 0, forecast or 0)
+        rising = _rising(queue or 0, present, high, memory, scaling.up_after_s, elapsed)
+        wanted = max(rising.granted, forecast or 0)
         eased = _ceil(requests / (scaling.requests_per_replica * (1 - scaling.hysteresis)))
         stays = max(low, min(high, max(wanted, eased, later or 0)))
-        chosen = _chosen(present, max(low, min(high, wanted)), stays, memory, scaling.down_after_s, elapsed)
-    kept = Memory(known(seen.now), min(settled, scaling.settle_s), chosen.below_s, chosen.most)
+        if rising.left_s > 0 and wanted <= present:  # neither more nor fewer, until it is known which
+            chosen = _Choice(present, memory.below_s, memory.most, "rising", rising.left_s)
+        else:
+            chosen = _chosen(present, max(low, min(high, wanted)), stays, memory, scaling.down_after_s, elapsed)
+    seen_s = min(settled, scaling.settle_s)
+    kept = Memory(known(seen.now), seen_s, chosen.below_s, chosen.most, rising.above_s, rising.least)
     asks = Asks(queue, forecast, later, chosen.held, chosen.held_s, (low, high), contradiction)
     return Decision(chosen.target, kept, asks, seen, scaling)
+
+
+class _Rising(NamedTuple):
+    """What of the queue's asking is believed now, and after how many seconds the rest may be."""
+
+    granted: int = 0
+    left_s: float = 0.0
+    above_s: float = 0.0
+    least: int = 0
+
+
+def _rising(queue: int, present: int, high: int, memory: Memory, up_after_s: float, elapsed: float) -> _Rising:
+    if queue <= present or present >= high:
+        return _Rising(queue)
+    above_s = memory.above_s + elapsed if memory.least else 0.0
+    least = min(memory.least or queue, queue)
+    if above_s >= up_after_s:
+        return _Rising(max(present, least))
+    return _Rising(present, up_after_s - above_s, above_s, least)
 
 
 class _Choice(NamedTuple):

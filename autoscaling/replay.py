@@ -15,6 +15,7 @@ from autoscaling.history import MINUTE
 from autoscaling.policy import Bounds, Memory, Observation, Scaling, decide
 from autoscaling.schedule import Schedule
 from autoscaling.simulate import Fleet, Tick
+from autoscaling.stats import horizon_of
 
 LAG_S = 10.0
 """From the end of a minute until its forecast has reached the policy."""
@@ -53,7 +54,7 @@ class Ours:
     forecasts: Sequence[Forecast]
     start: float
     _memory: Memory = field(default_factory=Memory)
-    _peaks: tuple[tuple[int, float], float, float] = ((-1, 0.0), math.nan, math.nan)
+    _peaks: tuple[tuple[float, ...], float, float] = ((), math.nan, math.nan)
 
     def __call__(self, tick: Tick) -> int:
         soon, later = self._expected(tick)
@@ -73,15 +74,13 @@ class Ours:
         return decided.target
 
     def _expected(self, tick: Tick) -> tuple[float, float]:
-        """The same for all seconds of a minute."""
-        minute = int((tick.now - LAG_S) // MINUTE)
+        """As far ahead as the policy looks on a cluster; the same until another minute comes into sight."""
+        minute, now = int((tick.now - LAG_S) // MINUTE), self.start + tick.now
         if not 0 <= minute < len(self.forecasts):
             return math.nan, math.nan
-        if self._peaks[0] != (minute, tick.start_s):
-            now, found = self.start + minute * MINUTE + LAG_S, self.forecasts[minute]
-            until = now + MINUTE
-            soon, later = (
-                found.peak(now, until + ahead) for ahead in (tick.start_s, self.scaling.later_s(tick.start_s))
-            )
-            self._peaks = (minute, tick.start_s), soon, later
+        soon, later = (horizon_of(ahead) for ahead in (tick.start_s, self.scaling.later_s(tick.start_s)))
+        sight = minute, now // MINUTE, (now + soon) // MINUTE, (now + later) // MINUTE
+        if self._peaks[0] != sight:
+            found = self.forecasts[minute]
+            self._peaks = sight, found.peak(now, now + soon), found.peak(now, now + later)
         return self._peaks[1], self._peaks[2]

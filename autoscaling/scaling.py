@@ -24,6 +24,8 @@ class Scaling:
     spare: float = 0.8
     """Replicas' worth of free time beside what the forecast fills, at the least."""
     hysteresis: float = 0.2
+    up_after_s: float = 1.5
+    """Seconds in a row in which the queue must ask for more: longer than from one report of it to the next."""
     down_after_s: float = 30.0
     settle_s: float = 3.0
     """Seconds with reports before anything is decided, after a start of the controller."""

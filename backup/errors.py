@@ -54,6 +54,10 @@ class AnotherRepository(BackupError):
     """An object belongs to another repository."""
 
 
+class NothingThere(BackupError):
+    """A place has no state to take a snapshot of: it is another one than was meant, or was never started."""
+
+
 class NoSuchSnapshot(BackupError):
     """No snapshot has this id, or none is from so early."""
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from backup.errors import WrongKey
 
-LEAST_CHARACTERS = 12
+LEAST_CHARACTERS, LEAST_DIFFERENT = 12, 5
 COST, BLOCK, PARALLEL = 2**15, 8, 3
 """scrypt's N, r and p: 32 MB and 0.2 s a guess (OWASP Password Storage Cheat Sheet, 2024)."""
 MOST_MEMORY = 2**28
@@ -31,9 +31,12 @@ class Passphrase:
         return "passphrase"
 
     def wrap(self, secret: bytes) -> dict[str, str]:
+        text = self._text()
+        if len(set(text)) < LEAST_DIFFERENT:  # not asked of one that has to open what it once closed
+            raise WrongKey(f"{self.file}: a passphrase has at least {LEAST_DIFFERENT} different characters")
         salt, nonce = os.urandom(16), os.urandom(12)
         given = {"salt": salt.hex(), "n": str(COST), "r": str(BLOCK), "p": str(PARALLEL)}
-        sealed = AESGCM(_stretched(self._text(), given)).encrypt(nonce, secret, _LABEL)
+        sealed = AESGCM(_stretched(text, given)).encrypt(nonce, secret, _LABEL)
         return {**given, "sealed": (nonce + sealed).hex()}
 
     def unwrap(self, wrapped: Mapping[str, str]) -> bytes:

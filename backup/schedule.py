@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LONGEST_PAUSE = 600.0
-"""However often something has failed, it is tried again after so long."""
+LONGEST_PAUSE = 60.0
+"""However often something has failed, it is tried again after so long: what is missing grows, and a try is cheap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from backup.blobs import FILES, collection_of, take_blobs, take_files
 from backup.changes import View, view
-from backup.errors import Busy, CannotRestore, Damaged, NoSuchObject, NoSuchSnapshot
+from backup.errors import Busy, CannotRestore, Damaged, NoSuchObject, NoSuchSnapshot, NothingThere
 from backup.failpoints import reached
 from backup.keyring import Keys, copy_keys, keys_of
 from backup.manifest import Collection, Manifest, Range
@@ -62,8 +62,11 @@ def snapshot(
 ) -> Taken:
     """Take one; `apart` is where the keyring is kept, `whole` reads also what has not changed.
 
-    Raises Busy when another is being taken, Damaged when a face has lost its crop, and what the targets raise.
+    Raises NothingThere, Busy when another is being taken, Damaged when a face has lost its crop, and what the targets
+    raise.
     """
+    if not state.folder.is_dir():
+        raise _nothing(state)
     began = time.monotonic()
     with state.doors.alone(state.database, "snapshot") as alone, _nobody_left(state):
         if not alone:
@@ -81,6 +84,11 @@ def snapshot(
                 continue
             return Taken(manifest, writing.uploaded, writing.objects, time.monotonic() - began)
     raise Busy(f"faces were removed during each of {TRIES} tries; take the snapshot again")
+
+
+def _nothing(state: State) -> NothingThere:
+    said = "set DOORBELL_DATA to the folder of a cluster, or start one there: doorbell up"
+    return NothingThere(f"{state.folder} has no database with tables: {said}")
 
 
 @contextmanager
@@ -119,6 +127,8 @@ def _taken(try_: _Snapshot, at: datetime) -> tuple[Manifest, Writing]:
         with view(state.database) as seen:
             changed = _changed(seen, base)
             tables = tables_of(seen.connection)
+            if not tables:  # a snapshot of nothing would be the newest one, and looks like a good one
+                raise _nothing(state)
             keys = keys_of(state.keyring, state.secrets)
             copy_keys(keys, seen.connection, repository, try_.apart)
             rows = list(_Rows(seen, base, changed, repository, writing, try_.progress).collections(tables))

@@ -16,6 +16,7 @@ class Unchanging:
     """A gallery that nobody changes."""
 
     candidates: Candidates
+    version: int = 0
 
     def at_least(self, version: int) -> Candidates:
         """The one state there is."""

@@ -70,11 +70,11 @@ FAULTS: tuple[Planned, ...] = (
 )
 
 
-def _killed(kill: Kill, moment: str = "", unwatched: float = 2.0) -> Planned:
-    """A sound release's controller, that goes on where it was."""
+def _killed(kill: Kill, moment: str = "", unwatched: float = 2.0, new: str = "sound") -> Planned:
+    """A controller that goes on where it was. A release that stands by since the case before starts no replicas."""
     return Planned(
         f"SIGKILL while {kill.step}{moment}",
-        killed("sound", kill, unwatched, *(WATCHED if kill.step == "switching" else QUICK)),
+        killed(new, kill, unwatched, *(WATCHED if kill.step == "switching" else QUICK)),
     )
 
 
@@ -87,7 +87,7 @@ KILLS: tuple[Planned, ...] = (
     _killed(Kill("preparing")),
     _killed(Kill("preparing", after=1.0), ", 1 s later"),
     _killed(Kill("deploying")),
-    _killed(Kill("deploying", after=2.5), ", as replicas start"),
+    _killed(Kill("deploying", after=2.5), ", as replicas start", new=OTHER),
     _killed(Kill("validating")),
     _killed(Kill("validating", "in shadow", after=0.5), ", in the replay"),
     _killed(Kill("switching", after=3.0), ", taken up at once", unwatched=0.0),

@@ -91,7 +91,7 @@ def run(target: Target, cameras: int, seconds: float) -> Run:
     """So many cameras at once, after a warm-up that is not counted. Raises MeasurementFailed as `summary` does."""
     with tempfile.TemporaryDirectory() as folder, child("benchmarks.load", environment=plain_environment()) as load:
         job = Job(
-            target.url, dict(target.headers), _files(Path(folder), target.bodies), cameras, WARM_UP_SECONDS, seconds
+            target.url, dict(target.headers), written(Path(folder), target.bodies), cameras, WARM_UP_SECONDS, seconds
         )
         load.tell(asdict(job))
         load.hear()
@@ -145,7 +145,8 @@ def plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "DOORBELL_"))}
 
 
-def _files(folder: Path, bodies: Sequence[bytes]) -> list[str]:
+def written(folder: Path, bodies: Sequence[bytes]) -> list[str]:
+    """The files of these bodies, as a Job takes them."""
     paths = [folder / f"{number:03d}" for number in range(len(bodies))]
     for path, body in zip(paths, bodies, strict=True):
         path.write_bytes(body)

@@ -87,6 +87,7 @@ class _FixedGallery:
     """A gallery that nobody changes."""
 
     candidates: Candidates
+    version: int = 0
 
     def at_least(self, version: int) -> Candidates:
         """The one state there is."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ from backup.places import State
 from backup.repository import Repository
 from backup.rounds import Job, Rounds
 from backup.schedule import Cadence, age_at_start
+from backup.standing_back import StandingBack
 from cluster import supervisor
 from serve_apps.replica import settle_in
 from serve_apps.settings import Settings, load
@@ -57,6 +58,7 @@ class Duties:
 
     settings: Settings
     meter: Meter
+    standing_back: StandingBack = field(default_factory=StandingBack)
 
     @cached_property
     def repository(self) -> Repository:
@@ -98,7 +100,8 @@ class Duties:
         from cluster.cli import backed_up, left
 
         left.clear_forsaken_drill(self.settings.folder, self.state.database)
-        taken = snapshot(self.state, self.repository, backed_up.keyring_place(self.settings), _now)
+        apart = backed_up.keyring_place(self.settings)
+        taken = self.standing_back(lambda: snapshot(self.state, self.repository, apart, _now))
         self.meter.set("backup_last_snapshot_timestamp_seconds", taken.manifest.taken_at.timestamp())
         self.meter.set("backup_snapshot_seconds", taken.seconds)
         self.meter.add("backup_uploaded_bytes", taken.bytes_uploaded)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import secrets
 import shutil
 import signal
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import httpx
 import psutil
@@ -23,15 +22,20 @@ from cluster.deployment.kept import kept, state_file
 from cluster.deployment.serve_config import generate
 from cluster.deployment.shipped import CONFIG, on_one_machine, shipped
 from cluster.deployment.strict import problems
+from cluster.in_two_parts import Client, Deployed
 from cluster.preflight import CannotStart, Ports, check_memory, check_ports, free_port, sole_owner
 from cluster.supervisor import PASSED_ON, end_descendants, end_stale
+from cluster.temporary import temp_folder
+
+Rest: TypeAlias = Literal["behind", "before", "courier", "never"]
 
 START_SECONDS = 180.0
 HEADER_SECONDS = 15
 """How long a sender may take for its headers: HAProxy waits an hour unless told otherwise."""
 
-SESSIONS_KEPT = 4
-"""How many starts' logs stay; Ray itself never removes any."""
+PROMETHEUS = "DOORBELL_PROMETHEUS_URL"
+NO_PROMETHEUS = "http://localhost:9090"
+"""Ray's own default."""
 
 OBJECT_STORE_BYTES = 100 * 1024**2
 """Frames travel inside requests, so Ray's object store holds next to nothing."""
@@ -48,8 +52,21 @@ def _cores() -> int:
 
 
 @contextmanager
-def local_cluster(data: Path, ports: Ports, say: Callable[[str], None], *, backed_up: bool = False) -> Iterator[str]:
-    """The application's address while it runs, on loopback only. Raises CannotStart, KeptStateDamaged."""
+def local_cluster(
+    data: Path,
+    ports: Ports,
+    say: Callable[[str], None],
+    *,
+    backed_up: bool = False,
+    rest: Rest = "behind",
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[str]:
+    """The application's address while it runs, on loopback only, from when doors are answered.
+
+    `rest`: what nobody at a door waits for starts behind that, before it, only the courier does, or nothing.
+    `meanwhile` is done while Ray starts, and before anything of ours does. Raises CannotStart, KeptStateDamaged, and
+    what `meanwhile` raises.
+    """
     check_memory()
     config = serve_config(ports, kept(state_file(data)), backed_up=backed_up)
     with ExitStack() as stack:
@@ -62,30 +79,21 @@ def local_cluster(data: Path, ports: Ports, say: Callable[[str], None], *, backe
         stack.callback(shutil.rmtree, temp / "h", ignore_errors=True)
         stack.callback(end_descendants)
         say("starting Ray …")
-        stack.enter_context(_ray(temp / "r", ports))
-        say("deploying gateway, recognizer and courier …")
-        _deploy(ports, config)
+        with ThreadPoolExecutor(1, "meanwhile") as beside:
+            done = beside.submit(meanwhile)
+            stack.enter_context(_ray(temp / "r", ports))
+            done.result()
+        say("deploying gateway and recognizer …")
+        deployed = Deployed(_client(ports), config, START_SECONDS)
+        stack.callback(deployed.end)
+        deployed.first()
         url = f"http://127.0.0.1:{ports.http}"
         _wait_ready(url)
+        if rest == "courier":
+            deployed.rest(say, wait=True, only={rest})
+        elif rest != "never":
+            deployed.rest(say, wait=rest == "before")
         yield url
-
-
-def temp_folder(data: Path) -> Path:
-    """Short, since a socket's path has at most 97 characters, and of our own, so that it meets no other user's."""
-    name = hashlib.sha256(str(data).encode()).hexdigest()[:8]
-    folder = Path("/tmp") / f"db-{os.getuid()}-{name}"  # noqa: S108 made with 0700, and checked
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise CannotStart(f"{folder} is not a folder of yours; remove it")
-    if found.st_mode & 0o077:  # others could have put something in it
-        shutil.rmtree(folder)
-        folder.mkdir(mode=0o700)
-    # Ray opens its folder to everybody; it lies inside this one, which stays closed.
-    sessions = sorted(entry for entry in (folder / "r").glob("session_2*") if not entry.is_symlink())
-    for session in sessions[:-SESSIONS_KEPT]:
-        shutil.rmtree(session, ignore_errors=True)
-    return folder
 
 
 def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
@@ -104,6 +112,8 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
         # Ray gives its workers niceness 15, and everything else on the machine then comes before a visitor.
         "RAY_worker_niceness": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Its dashboard embeds Grafana's panels where RAY_GRAFANA_HOST is set, which passes through as it is.
+        "RAY_PROMETHEUS_HOST": os.environ.get("RAY_PROMETHEUS_HOST") or os.environ.get(PROMETHEUS, NO_PROMETHEUS),
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
@@ -116,9 +126,8 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.stats),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.metrics),
-        # Autoscaling hears of load every second instead of every ten.
-        "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
-        "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
+        # Ten times a second, of a look back of four: five samples of what waits would be chance.
+        "RAY_SERVE_AUTOSCALING_METRIC_RECORD_INTERVAL_FACTOR": "0.025",
         # Ten times a second the controller takes 3 % of a core more, and every replica's metrics 1 %, for nothing.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",
@@ -195,38 +204,11 @@ def check_config(config: dict[str, Any]) -> None:
         raise CannotStart(f"{CONFIG}: {found[0]}" + (f" (and {len(found) - 1} more)" if found[1:] else ""))
 
 
-def _deploy(ports: Ports, config: dict[str, Any]) -> None:
-    """Hand the config to Serve the way `serve deploy` does, and wait until every application runs."""
+def _client(ports: Ports) -> Client:
     from ray.dashboard.modules.serve.sdk import ServeSubmissionClient
 
-    client = ServeSubmissionClient(f"http://127.0.0.1:{ports.dashboard}")
-    try:
-        client.deploy_applications(config)
-    except (RuntimeError, ConnectionError) as error:
-        raise CannotStart(f"Serve did not start: {_last_error(str(error).splitlines())}") from error
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        applications = client.get_serve_details()["applications"]
-        states = {name: application["status"] for name, application in applications.items()}
-        if states and all(state == "RUNNING" for state in states.values()):
-            return
-        for name, application in applications.items():
-            if application["status"] == "DEPLOY_FAILED":
-                raise CannotStart(f"{name} did not start: {_last_line(application)}")
-        if time.monotonic() > deadline:
-            raise CannotStart(f"the application did not start within {START_SECONDS:.0f} s: {states}")
-        time.sleep(0.2)
-
-
-def _last_line(application: Mapping[str, Any]) -> str:
-    """The exception at the end of the first failed deployment's traceback."""
-    messages = [deployment.get("message", "") for deployment in application.get("deployments", {}).values()]
-    return _last_error([line for text in [*messages, application.get("message", "")] for line in text.splitlines()])
-
-
-def _last_error(lines: list[str]) -> str:
-    errors = [line.strip() for line in lines if "Error" in line or "Exception" in line]
-    return (errors or lines or ["no reason was given"])[-1]
+    client: Client = ServeSubmissionClient(f"http://127.0.0.1:{ports.dashboard}")
+    return client
 
 
 def _wait_ready(url: str) -> None:

@@ -75,6 +75,7 @@ class Door:
     def _take(self, firing: Firing) -> None:
         picture = self._camera.capture(firing.at_s)
         frame = _frame_of(picture, self._camera_id, firing.kind)
+        self._listener.captured(frame, (time.monotonic() - firing.at_s) * 1000.0)
         self._spool.take(frame, picture.captured_s)
         # Told in this order: whoever hears that a frame was taken may rely on it whatever is killed next.
         if firing.fate is not None:

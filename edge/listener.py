@@ -15,15 +15,21 @@ Event = dict[str, Any]
 class Listener:
     """Hears everything and does nothing; a listener overrides what it wants to hear.
 
-    Called in the thread where it happens: `taken` and `lost` in the camera's, the rest in the uploader's. A listener
-    returns at once; what takes time is its own thread's business.
+    Called in the thread where it happens: `captured`, `taken` and `lost` in the camera's, the rest in the uploader's. A
+    listener returns at once; what takes time is its own thread's business.
     """
+
+    def captured(self, frame: Frame, milliseconds: float) -> None:
+        """The picture is made, so long after its trigger; it is not on disk yet."""
 
     def taken(self, frame: Frame, milliseconds: float) -> None:
         """The frame is on disk, so long after its trigger."""
 
     def lost(self, camera_id: str, reason: str) -> None:
         """A trigger fired, and there is no frame."""
+
+    def sending(self, frame: Frame) -> None:
+        """The frame is about to be sent, for the first time or again."""
 
     def answered(self, frame: Frame, event: Event, milliseconds: float) -> None:
         """The gateway has the frame; the time runs from capture to the parsed answer."""
@@ -41,6 +47,10 @@ class Listeners(Listener):
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = tuple(listeners)
 
+    def captured(self, frame: Frame, milliseconds: float) -> None:
+        for each in self._listeners:
+            each.captured(frame, milliseconds)
+
     def taken(self, frame: Frame, milliseconds: float) -> None:
         for each in self._listeners:
             each.taken(frame, milliseconds)
@@ -48,6 +58,10 @@ class Listeners(Listener):
     def lost(self, camera_id: str, reason: str) -> None:
         for each in self._listeners:
             each.lost(camera_id, reason)
+
+    def sending(self, frame: Frame) -> None:
+        for each in self._listeners:
+            each.sending(frame)
 
     def answered(self, frame: Frame, event: Event, milliseconds: float) -> None:
         for each in self._listeners:

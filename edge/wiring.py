@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -16,11 +17,13 @@ from edge.drivers.replay import Replay
 from edge.errors import SettingsInvalid
 from edge.feedback import feedback_of
 from edge.firings import Firings
-from edge.health.metrics import MeasuredOutcomes, Readings, served_metrics
+from edge.health import otlp
+from edge.health.metrics import Counts, MeasuredOutcomes, Readings, served_metrics
 from edge.health.vitals import Vitals
 from edge.listener import Listener, Listeners
 from edge.pictures.live import LiveCamera
 from edge.settings import EdgeSettings, GatewaySettings, HealthSettings, SpoolSettings, read_key
+from edge.spans import TracedOutcomes
 from edge.spool.queue import Spool
 from edge.spool.told import key_of, limits_of
 from edge.upload.addresses import Addresses
@@ -58,7 +61,13 @@ def agent_of(settings: EdgeSettings, log: Listener) -> Iterator[Agent]:
     told = settings.gateway
     line = _line(told)
     with ExitStack() as open_parts:
-        gateway = Gateway(line.connection(), line.key, cluster_clock=line.clock, bytes_per_second=told.bytes_per_second)
+        gateway = Gateway(
+            line.connection(),
+            line.key,
+            cluster_clock=line.clock,
+            bytes_per_second=told.bytes_per_second,
+            traced=otlp.share_of(os.environ),
+        )
         open_parts.callback(gateway.close)
         spool = open_parts.enter_context(spool_of(settings.spool))
         cameras = {each.id: open_parts.enter_context(closing(camera_of(each))) for each in settings.cameras}
@@ -67,7 +76,9 @@ def agent_of(settings: EdgeSettings, log: Listener) -> Iterator[Agent]:
         firings = open_parts.enter_context(closing(_firings(settings, cameras, live)))
         vitals = Vitals(spool, settings.spool.folder, live, firings)
         # The lights first: somebody is looking at them.
-        listener = Listeners([feedback, log, *_told_of_health(settings.health, line, vitals, open_parts)])
+        spans = _spans(open_parts)
+        health = _told_of_health(settings.health, line, vitals, spans, open_parts)
+        listener = Listeners([feedback, log, *health, *_traced(spans)])
         uploader = Uploader(
             gateway,
             spool,
@@ -124,7 +135,24 @@ def _firings(settings: EdgeSettings, cameras: Mapping[str, Camera], live: Mappin
     return Firings([*wired, *replays])
 
 
-def _told_of_health(told: HealthSettings, line: _Line, vitals: Vitals, open_parts: ExitStack) -> Iterator[Listener]:
+def _spans(open_parts: ExitStack) -> otlp.Outbound | None:
+    """The way of spans to a collector, where the environment asks for one."""
+    if not otlp.asked_for(os.environ):
+        return None
+    out = otlp.Outbound(otlp.exporter)
+    out.start()
+    open_parts.callback(out.close)
+    return out
+
+
+def _traced(spans: otlp.Outbound | None) -> Iterator[Listener]:
+    if spans is not None:
+        yield TracedOutcomes(spans.put, otlp.share_of(os.environ))
+
+
+def _told_of_health(
+    told: HealthSettings, line: _Line, vitals: Vitals, spans: otlp.Outbound | None, open_parts: ExitStack
+) -> Iterator[Listener]:
     """Start the heartbeat and the metrics, as far as they are asked for; yield who counts."""
     if told.heartbeat_s is not None:
         heartbeat = Heartbeat(line.connection(), line.key, vitals.heartbeat, line.clock, told.heartbeat_s)
@@ -132,10 +160,15 @@ def _told_of_health(told: HealthSettings, line: _Line, vitals: Vitals, open_part
         open_parts.callback(heartbeat.close)
     if told.metrics_port is not None:
         registry = CollectorRegistry()
-        registry.register(Readings(vitals.gauges, vitals.counts))
+        registry.register(Readings(vitals.gauges, lambda: {**vitals.counts(), **_lost(spans)}))
         try:
             open_parts.enter_context(served_metrics(registry, told.metrics_port))
         except OSError as error:
             what = f"health.metrics_port {told.metrics_port}: {error.strerror}"
             raise SettingsInvalid(what, "give another port") from error
         yield MeasuredOutcomes(registry)
+
+
+def _lost(spans: otlp.Outbound | None) -> Counts:
+    dropped = {} if spans is None else dict(spans.dropped)
+    return {"edge_spans_dropped": ("Spans that no collector got.", "reason", dropped)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,15 @@ from serve_apps.load.facts import Facts
 from serve_apps.notifications.deployments import CourierReplica
 from serve_apps.recognition.deployments import RecognizerReplica
 from serve_apps.recognition.registered import DEFAULT_RELEASE
+from serve_apps.replica import meter
 from serve_apps.settings import Settings, load
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy import Engine as SqlEngine
 
+    from serve_apps.api.gauges import Asked
+    from serve_apps.api.parts import Parts
     from serve_apps.events.recent import RecentFrames
     from serve_apps.load.counts import LoadCounts
     from serve_apps.load.forecaster import Forecaster
@@ -112,7 +116,8 @@ def build_recognizer(args: RecognizerArgs) -> Recognizer:
     archive = Archive(settings.index_folder, gallery, engine.space)
     index = GalleryIndex(gallery, engine.space, archive, Reembedding(gallery, engine).complete)
     Keeper(index, archive).start()
-    return Recognizer(engine, index, rules_of(release), release.manifest.name)
+    timed = settings.instrumentation == "on"
+    return Recognizer(engine, index, rules_of(release), release.manifest.name, timed=timed)
 
 
 def build_outlook(application: str, service: ServiceTime, start_s: float) -> Outlook:
@@ -140,8 +145,8 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
     """The HTTP application of one gateway replica."""
     from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
     from serve_apps.api.application import application
+    from serve_apps.api.gauges import Asked
     from serve_apps.api.parts import Parts
-    from serve_apps.events.failures import Failures
     from serve_apps.events.sampling import Sampling
     from serve_apps.events.store import EventStore
     from serve_apps.gallery.enroll import EnrolLimits
@@ -149,41 +154,54 @@ def build_gateway(recognizers: Recognizers) -> FastAPI:
     settings = load()
     engine = connect(settings.database_url)
     io = ThreadPoolExecutor(4, thread_name_prefix="io")
-    recognizers.tell_failures(Failures(engine, io.submit).note)
+    asked = Asked(recognizers.recognize)
     limits = AdmissionLimits(settings.max_body_bytes, settings.max_pixels, settings.max_waiting, settings.body_seconds)
     gallery = build_gallery(settings)
     recent = _recent(settings, gallery)
-    return application(
-        Parts(
-            pipeline=_pipeline(settings, engine, recognizers, io),
-            events=EventStore(engine),
-            gallery=gallery,
-            keys=KeyCheck(KeyStore(engine)),
-            devices=DeviceStore(engine),
-            codes=DeviceCodes(engine),
-            guesses=Guesses(),
-            examine=recognizers.examine,
-            trial=recognizers.try_out,
-            replay=recognizers.replay,
-            recent=recent,
-            sampling=Sampling(recent.keep, io.submit, settings.recent_frames_rate),
-            not_ready=recognizers.missing,
-            clock=now,
-            enrol=EnrolLimits(),
-            limits=limits,
-            load=_load(settings, engine, recognizers),
-            waiting=Waiting(limits.waiting),
-            streams=Waiting(100),
-            io=io,
-        )
+    parts = Parts(
+        pipeline=_pipeline(settings, engine, asked, io),
+        events=EventStore(engine),
+        gallery=gallery,
+        keys=KeyCheck(KeyStore(engine)),
+        devices=DeviceStore(engine),
+        codes=DeviceCodes(engine),
+        guesses=Guesses(),
+        examine=recognizers.examine,
+        trial=recognizers.try_out,
+        replay=recognizers.replay,
+        recent=recent,
+        sampling=Sampling(recent.keep, io.submit, settings.recent_frames_rate),
+        not_ready=recognizers.missing,
+        clock=now,
+        enrol=EnrolLimits(),
+        limits=limits,
+        load=_load(settings, engine, recognizers, io),
+        waiting=Waiting(limits.waiting),
+        streams=Waiting(100),
+        io=io,
     )
+    return application(_measured(parts, settings, asked))
 
 
-def _load(settings: Settings, engine: SqlEngine, recognizers: Recognizers) -> LoadCounts:
-    """Counts of posted frames, which are written from now on beside the routing that the gateway obeys."""
+def _measured(parts: Parts, settings: Settings, asked: Asked) -> Parts:
+    """With who is told of each posted frame's journey, where instrumentation is on."""
+    from serve_apps.api.gauges import show_gauges
+    from serve_apps.listeners import of_journeys
+
+    if settings.instrumentation == "off":
+        return parts
+    numbers = meter()
+    show_gauges(numbers, parts, asked)
+    return replace(parts, meter=numbers, finished=of_journeys(numbers, settings.zone))
+
+
+def _load(settings: Settings, engine: SqlEngine, recognizers: Recognizers, io: ThreadPoolExecutor) -> LoadCounts:
+    """Counts of posted frames, written from now on beside the routing that the gateway obeys and tries that failed."""
+    from serve_apps.events.failures import Failures
     from serve_apps.load.counts import LoadCounts
     from serve_apps.load.recorder import recording
 
+    recognizers.tell_failures(Failures(engine, io.submit).note)
     counts = LoadCounts(settings.camera_patterns)
     recorder = recording(counts, engine, now)
     recognizers.tell_routing(lambda routing: recorder.obeyed(routing.model_dump(mode="json")))
@@ -203,7 +221,7 @@ def _recent(settings: Settings, gallery: Gallery) -> RecentFrames:
     return recent
 
 
-def _pipeline(settings: Settings, engine: SqlEngine, recognizers: Recognizers, io: ThreadPoolExecutor) -> Pipeline:
+def _pipeline(settings: Settings, engine: SqlEngine, recognize: Asked, io: ThreadPoolExecutor) -> Pipeline:
     from serve_apps.events.store import EventStore
     from serve_apps.notifications.rules_file import WatchedRules
     from serve_apps.pipeline import Pipeline
@@ -212,7 +230,7 @@ def _pipeline(settings: Settings, engine: SqlEngine, recognizers: Recognizers, i
         engine=engine,
         events=EventStore(engine),
         rules=WatchedRules(settings.notices_file),
-        recognize=recognizers.recognize,
+        recognize=recognize,
         readers=io,
         writer=ThreadPoolExecutor(1, thread_name_prefix="writer"),
     )
@@ -220,6 +238,7 @@ def _pipeline(settings: Settings, engine: SqlEngine, recognizers: Recognizers, i
 
 def build_courier() -> Courier:
     """The courier of one replica."""
+    from serve_apps.listeners import of_notices
     from serve_apps.notifications.channels import LogChannel
     from serve_apps.notifications.courier import Courier
     from serve_apps.notifications.outbox import Outbox
@@ -228,4 +247,4 @@ def build_courier() -> Courier:
     settings = load()
     engine = connect(settings.database_url)
     rules, notices_log = WatchedRules(settings.notices_file), LogChannel(settings.notices_log)
-    return Courier(Outbox(engine), rules, notices_log, now, DeviceStore(engine).turned)
+    return Courier(Outbox(engine), rules, notices_log, now, DeviceStore(engine).turned, meter(), of_notices(meter()))

@@ -33,7 +33,9 @@ def connect(url: str) -> Engine:
     if kind != "postgresql":
         raise DatabaseError(f"the database URL is none that is known ('{kind}'): give sqlite:///FILE or postgresql://…")
     parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_pre_ping=True, pool_size=8, connect_args={"connect_timeout": 5})
+    arguments: dict[str, Any] = {"pool_size": 8, "connect_args": {"connect_timeout": 5}}
+    # Names and embeddings are parameters, and an error that quotes them ends in a log.
+    return create_engine(parsed, pool_pre_ping=True, hide_parameters=True, **arguments)
 
 
 def _sqlite(url: str) -> Engine:
@@ -41,7 +43,7 @@ def _sqlite(url: str) -> Engine:
 
     SQLite's own waiting sleeps in steps up to 100 ms, which a frame would pay; a file lock wakes the next one at once.
     """
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     file = engine.url.database
     queue = Path(f"{file}-writers") if file and file != ":memory:" else None
 

@@ -1,6 +1,6 @@
 """The values that flow through the application: frame, faces, identities.
 
-Everything here is frozen and free of I/O; numpy is the only import that is not the standard library's.
+Everything here is frozen and free of I/O; beside the standard library's only numpy and a stage's timing are imported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cluster.monitoring.journey import Stage
 
 Image: TypeAlias = NDArray[np.uint8]
 """Height x width x 3, blue-green-red, upright."""
@@ -152,12 +154,16 @@ class Examination:
 class Recognition:
     """What a recognizer says of one frame, and the release that said it.
 
-    `recognize_ms` are the milliseconds from asking to this answer, all tries; the gateway adds them.
+    `recognize_ms` are the milliseconds from asking to this answer, all tries; the gateway adds them. `sureness` has a
+    word for each identity (`match.sureness`); `stages` are those of the replica that answered.
     """
 
     identities: tuple[Identity, ...]
     release: str
     recognize_ms: float | None = None
+    sureness: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    replica: str | None = None
 
 
 _GRAVITY = {Standing.KNOWN: 1, Standing.UNKNOWN: 2, Standing.BLACKLISTED: 3}

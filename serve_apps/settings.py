@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
+from datetime import tzinfo
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -58,6 +60,12 @@ class Settings(BaseSettings):
     the program of `backup_key_command`; the keyring's copy lies apart, at `backup_keyring_url`. The second places are
     in another region. A restore is rehearsed every `backup_drill_hours`, sooner than the alert rule's day. 0 turns
     either schedule off. `backup_keep`: how many snapshots stay, of each kind.
+
+    `instrumentation`: off for neither metrics nor timings. `time_zone`: the house's, as in Europe/Berlin; the machine's
+    when empty. `certificates`: PEM files whose ends are watched, with commas between them. `watch_golden_minutes`:
+    between two looks at golden frames through each release that runs, 25 at the most, since the alert WatchPartStuck
+    waits for half an hour; 0 turns them off. `prometheus_url`: the Prometheus that scrapes this cluster, for reports,
+    Grafana and Ray's dashboard.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
@@ -98,6 +106,11 @@ class Settings(BaseSettings):
     backup_every_seconds: float = Field(10.0, ge=0)
     backup_drill_hours: float = Field(20.0, ge=0)
     backup_keep: str = Field("last=1,hourly=24,daily=14,weekly=8,monthly=12", pattern=KEEP)
+    instrumentation: Literal["on", "off"] = "on"
+    time_zone: str = ""
+    certificates: str = ""
+    prometheus_url: str = ""
+    watch_golden_minutes: float = Field(10.0, ge=0, le=25)
 
     @field_validator("camera_groups")
     @classmethod
@@ -105,6 +118,24 @@ class Settings(BaseSettings):
         if any(len(pattern) > LONGEST_GROUP for pattern in given.split(",")):
             raise ValueError(f"a pattern has at most {LONGEST_GROUP} characters")
         return given
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, given: str) -> str:
+        if given and given not in available_timezones():
+            nearest = difflib.get_close_matches(given, available_timezones(), 1)
+            raise ValueError(f"{given} is no time zone" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+        return given
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The house's time zone; None is the machine's."""
+        return ZoneInfo(self.time_zone) if self.time_zone else None
+
+    @property
+    def certificate_files(self) -> tuple[Path, ...]:
+        """`certificates`, each for itself."""
+        return tuple(Path(each.strip()) for each in self.certificates.split(",") if each.strip())
 
     @property
     def folder(self) -> Path:

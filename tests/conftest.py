@@ -14,9 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from serve_apps.database import connect, migrate
 from serve_apps.recognition.engine import YunetDlib
+
+# Hypothesis's 200 ms for an example would be a timed assertion.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def missing(reason: str) -> None:
@@ -34,8 +39,8 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """What the condition gives as soon as that is true, or the last of it."""
+def eventually(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
+    """What the condition gives as soon as that is true, or the last of it; the seconds are for two busy cores."""
     ends = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < ends:
         time.sleep(0.1)
@@ -46,7 +51,8 @@ def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side go files, but for those with a cluster: one of them at a time is what two cores can bear."""
     for item in items:
-        clusters = "cluster" in getattr(item, "fixturenames", ()) or "e2e" in item.path.parts
+        asks = "cluster" in getattr(item, "fixturenames", ()) and "unit" not in item.path.parts
+        clusters = asks or "e2e" in item.path.parts
         item.add_marker(pytest.mark.xdist_group("clusters" if clusters else str(item.path)))
 
 

@@ -25,12 +25,16 @@ POLICY = "ray_serve_autoscaling_policy_execution_time_ms"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Seconds since the first look; replicas that run and that are wanted; requests as the policy counted them."""
+    """Seconds since the first look; replicas that run and that are wanted; what the policy saw of requests and frames.
+
+    `requests` run and wait, `service_s` is a replica's time for a frame.
+    """
 
     at: float
     replicas: int
     target: int
     requests: float | None = None
+    service_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -41,6 +45,8 @@ class Looks:
     seen: list[Look] = field(default_factory=list)
     metrics: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     last: dict[str, Any] = field(default_factory=dict)
+    decided: list[tuple[float, str]] = field(default_factory=list)
+    """When another number was wanted, and why."""
 
     def replica_seconds(self, until: float) -> float:
         """Of those that ran or were being started, from 0 to `until`."""
@@ -76,8 +82,11 @@ def _look(looks: Looks, decision: Path, discovery: Path, ended: threading.Event)
         with contextlib.suppress(OSError, ValueError):  # not there yet
             looks.last = json.loads(decision.read_text())
             at = time.monotonic() - looks.begun
-            requests = looks.last.get("seen", {}).get("requests")
-            looks.seen.append(Look(at, looks.last["replicas"], looks.last["target"], requests))
+            told = looks.last.get("seen", {})
+            asked = looks.last["replicas"], looks.last["target"]
+            if not looks.seen or looks.seen[-1].target != looks.last["target"]:
+                looks.decided.append((round(at, 2), looks.last["why"]))
+            looks.seen.append(Look(at, *asked, told.get("requests"), told.get("service_s")))
         if number % METRICS_EVERY == 0:
             for name, value in metrics(discovery):
                 looks.metrics.setdefault(name, []).append((time.monotonic() - looks.begun, value))

@@ -43,11 +43,13 @@ def post_at(
     ]
     for thread in threads:
         thread.start()
-    for number, moment in enumerate(moments):
-        time.sleep(max(0.0, begun + moment - time.monotonic()))
-        due.put((number, moment))
-    for _ in threads:
-        due.put(None)
+    try:
+        for number, moment in enumerate(moments):
+            time.sleep(max(0.0, begun + moment - time.monotonic()))
+            due.put((number, moment))
+    finally:  # also when a signal cuts it short: the process does not end before its threads have
+        for _ in threads:
+            due.put(None)
     for thread in threads:
         thread.join()
     return sorted(found, key=lambda answered: answered.due)

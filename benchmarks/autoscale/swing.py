@@ -16,11 +16,11 @@ RAMP_SECONDS = 10
 class Swing:
     """Frames a second, and for how many seconds (whole minutes): low, high, low again."""
 
-    low: float = 3.0
-    high: float = 30.0
+    low: float = 1.2
+    high: float = 12.0
     before: int = 60
     during: int = 60
-    after: int = 60
+    after: int = 120
     announced: bool = True
 
     def rates(self) -> Numbers:

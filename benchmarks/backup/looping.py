@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 from backup.errors import Busy
 from backup.rounds import YIELDING
+from backup.standing_back import StandingBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,12 @@ def main() -> None:
     settings = load()
     state, opened, apart = backed_up.state(settings), backed_up.repository(settings), backed_up.keyring_place(settings)
 
+    standing_back = StandingBack()
+
     def taken() -> Taken:
         while True:
             try:
-                return snapshot(state, opened, apart, now)
+                return standing_back(lambda: snapshot(state, opened, apart, now))
             except Busy:  # the cluster's own process takes its last one
                 time.sleep(0.2)
 

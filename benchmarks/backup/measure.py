@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,7 @@ def measure(place: Place, size: Size, say: Say) -> dict[str, Any]:
     _, drill = place.doorbell("drill")
     return {
         "machine": machine(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": _data(place, size),
         "first": first,
         "incremental": second,

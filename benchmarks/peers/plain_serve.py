@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import secrets
 import sys
 
 import ray
@@ -18,10 +19,7 @@ from starlette.requests import Request
 
 from benchmarks.peers.known import ENGINES, cores
 from cluster.preflight import free_port
-from serve_apps.replica import settle_in
-
-SWITCH_SECONDS = 0.005
-"""Python's own: what replicas of ours set does not belong here."""
+from serve_apps.replica import keep_to_loopback
 
 
 @serve.deployment(num_replicas=cores(), ray_actor_options={"num_cpus": 1})
@@ -29,8 +27,7 @@ class Recognize:
     """One engine."""
 
     def __init__(self, engine: str) -> None:
-        settle_in()  # keeps what Serve listens on to loopback
-        sys.setswitchinterval(SWITCH_SECONDS)
+        keep_to_loopback()  # and nothing else of what replicas of ours set
         self._known = ENGINES[engine]()
 
     async def __call__(self, request: Request) -> dict[str, list[str]]:
@@ -42,6 +39,8 @@ def main() -> None:
     engine, port, temp = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Ray prints is no answer
+    # Without a token Ray would put one into the user's home, and every `ray start` there would ask for it from then on.
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     ray.init(
         address="local",
         num_cpus=cores(),

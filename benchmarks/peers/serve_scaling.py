@@ -41,7 +41,7 @@ def default(minimum: int, maximum: int) -> ServesOwn:
 
 
 def tuned(minimum: int, maximum: int, target: float, down_after_s: float) -> ServesOwn:
-    """As quick as it goes: RAY_SERVE_…_AUTOSCALING_METRIC_PUSH_INTERVAL_S=1 and short delays."""
+    """As quick as it goes: metrics pushed every second, and short delays."""
     config = AutoscalingConfig(
         min_replicas=minimum,
         max_replicas=maximum,

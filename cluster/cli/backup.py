@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from backup import slots
+from backup.keyring import object_name
 from backup.repository import Repository
 from backup.snapshot import snapshot as take
 from cluster.cli import backed_up, backup_keys, left
@@ -95,7 +96,10 @@ def list_snapshots(
 
 @app.command()
 def status(as_json: AsJson = False) -> int:
-    """How old the newest snapshot is, when a restore was last rehearsed; status 1 when there is no snapshot."""
+    """How old the newest snapshot is, when a restore was last rehearsed.
+
+    Status 1 when there is no snapshot, or the keyring's copy is gone.
+    """
     settings = load()
     found = standing(settings, now())
     if as_json:
@@ -103,7 +107,7 @@ def status(as_json: AsJson = False) -> int:
     else:
         for line in _lines(found):
             print(line)
-    return 0 if found["newest"] else 1
+    return 0 if found["newest"] and found["keyring_copy"] else 1
 
 
 def standing(settings: Settings, at: datetime) -> dict[str, Any]:
@@ -122,6 +126,7 @@ def standing(settings: Settings, at: datetime) -> dict[str, Any]:
         "verified_at": moment(max(verified.values())) if verified else None,
         "verified_age_seconds": round((at - max(verified.values())).total_seconds(), 1) if verified else None,
         "replication_lag_seconds": round(lag_seconds(opened, second, at), 1) if second else None,
+        "keyring_copy": any(backed_up.keyring_place(settings).list(object_name(opened))),
         "keys": [asdict(slot)["name"] for slot in slots.read(opened.target)],
     }
 
@@ -164,6 +169,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     if behind is not None:
         lines.append("the second place has all of them" if behind == 0 else f"the second place is {age(behind)} behind")
+    if not found["keyring_copy"]:
+        lines.append("the keyring's copy is gone, and no snapshot gives a face back without: doorbell backup snapshot")
     if len(found["keys"]) == 1:
         lines.append("there is one key only: when it is lost, so are the snapshots; doorbell backup key add")
     return lines

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -147,14 +148,17 @@ def asked(here: Settings, shown: Mapping[str, bytes]) -> Seen:
     from cluster.cli import drill_answers as answers
     from cluster.cli.access import temporary_key
     from cluster.cli.bench.own_cluster import free_ports
-    from cluster.cli.up import prepare
-    from cluster.launcher import local_cluster, temp_folder
+    from cluster.cli.up import build_graphs, prepare
+    from cluster.launcher import local_cluster
     from cluster.security.api_keys import Scope
+    from cluster.temporary import temp_folder
 
     began = time.monotonic()
     prepare(here)
     scopes = frozenset({Scope.FRAMES, Scope.PEOPLE})
-    with local_cluster(here.folder, free_ports(), _say) as url, temporary_key("drill", scopes) as key:
+    build = partial(build_graphs, here)
+    running = local_cluster(here.folder, free_ports(), _say, rest="never", meanwhile=build)
+    with running as url, temporary_key("drill", scopes) as key:
         found = answers.of_application(url, key, shown)
         first = next(found)
         seconds = time.monotonic() - began

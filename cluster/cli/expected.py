@@ -20,6 +20,11 @@ from cluster.deployment.kept import KeptStateDamaged
 from cluster.deployment.kuberay_model import ManifestError
 from cluster.deployment.reports import ReportError
 from cluster.deployment.running import ApplicationError
+from cluster.monitoring.budget import BadMonth
+from cluster.monitoring.log_search import LogsUnreachable
+from cluster.monitoring.objectives import ObjectivesError
+from cluster.monitoring.questions import NoPrometheus
+from cluster.monitoring.receivers import ReceiversError
 from cluster.preflight import CannotStart
 from cluster.releases.manifest import ReleaseError
 from cluster.security.api_keys import UnknownKey
@@ -38,13 +43,17 @@ EXPECTED = (
     AccuracyError,
     BackupError,
     BadHistory,
+    BadMonth,
     BadScaling,
     BadSchedule,
     BalancerError,
     CannotCalibrate,
     CannotKeep,
     NoAnswer,
+    NoPrometheus,
     NothingDecided,
+    ObjectivesError,
+    ReceiversError,
     CannotStart,
     KeptStateDamaged,
     ManifestError,
@@ -54,6 +63,7 @@ EXPECTED = (
     ReportError,
     GoldenError,
     ApplicationError,
+    LogsUnreachable,
     UnknownKey,
     UnknownDevice,
     DeviceInUse,

@@ -30,11 +30,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     import typer
     from sqlalchemy.exc import DBAPIError
 
-    from cluster.cli import commands
-    from cluster.cli.expected import EXPECTED
-
     try:
-        return commands.app()(args=arguments, prog_name="doorbell", standalone_mode=False) or 0
+        return _command(list(sys.argv[1:] if arguments is None else arguments))
     except typer.TyperException as error:
         said = " ".join(error.format_message().split()).rstrip(".")
         context = getattr(error, "ctx", None)
@@ -42,12 +39,29 @@ def _run(arguments: Sequence[str] | None) -> int:
             print(context.get_help())
             return 2
         return _complaint(f"{said}; see doorbell --help")
-    except EXPECTED as error:
+    except _expected() as error:
         return _complaint(" ".join(str(error).split()))
     except DBAPIError as error:
         return _complaint(f"the database refused: {' '.join(str(error.orig).split())}")
     except OSError as error:
         return _complaint(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def _command(arguments: list[str]) -> int:
+    import typer
+
+    from cluster.cli import commands
+    from cluster.cli.finite import only_finite
+
+    command = only_finite(typer.main.get_command(commands.app(*arguments[:1])))
+    return command.main(args=arguments, prog_name="doorbell", standalone_mode=False) or 0
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Asked for when something was raised, and not before."""
+    from cluster.cli.expected import EXPECTED
+
+    return EXPECTED
 
 
 def _complaint(line: str) -> int:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 from typing import Annotated
 
@@ -16,11 +17,12 @@ import typer
 from cluster import supervisor
 from cluster.cli.access import key_store, temporary_key
 from cluster.cli.guard import guarding
-from cluster.launcher import local_cluster
+from cluster.launcher import Rest, local_cluster
 from cluster.preflight import Ports
 from cluster.sample_run import run_samples
 from cluster.security.api_keys import Scope
 from cluster.security.keyring import make_master_key, master_key
+from cluster.temporary import temp_path
 from serve_apps.notifications.rules_file import WatchedRules
 from serve_apps.settings import Settings, load
 
@@ -50,7 +52,9 @@ def up(
     with stoppable():
         try:
             _show_first_key(prepare(settings), as_json)
-            with local_cluster(settings.folder, ports, _say, backed_up=bool(settings.backup_url)) as url:
+            rest: Rest = "courier" if once else "behind"
+            backed_up, build = bool(settings.backup_url), partial(build_graphs, settings)
+            with local_cluster(settings.folder, ports, _say, backed_up=backed_up, rest=rest, meanwhile=build) as url:
                 if samples or once:
                     scopes = frozenset({Scope.FRAMES, Scope.PEOPLE})
                     with temporary_key("samples", scopes) as key:
@@ -66,7 +70,9 @@ def up(
 
 def migrate() -> None:
     """Bring the database that the settings name to this version; needed once before `serve deploy`."""
-    _show_first_key(prepare(load()), as_json=False)
+    settings = load()
+    _show_first_key(prepare(settings), as_json=False)
+    build_graphs(settings)
 
 
 def prepare(settings: Settings) -> str | None:
@@ -74,9 +80,6 @@ def prepare(settings: Settings) -> str | None:
 
     Raises the errors of what it checks, each one line.
     """
-    from serve_apps.recognition.probe import Probe
-    from serve_apps.recognition.registered import DEFAULT_RELEASE, fetched_release, released_engine
-
     assert settings.master_key_file is not None
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     ready_for_snapshots(settings)
@@ -84,11 +87,21 @@ def prepare(settings: Settings) -> str | None:
     master_key(settings.master_key_file)
     WatchedRules(settings.notices_file)
     pack_default_release(settings)
-    Probe(released_engine(settings, fetched_release(settings, DEFAULT_RELEASE)))  # graphs are built before replicas are
     store = key_store()
     if any(key.name == FIRST_KEY for key in store.all()):
         return None
     return store.create(FIRST_KEY, frozenset({Scope.ADMIN}), datetime.now(UTC))
+
+
+def build_graphs(settings: Settings) -> None:
+    """Of the first release, so that no replica has to, and no weights are found to be wrong in one.
+
+    Raises ReleaseError, WeightsError.
+    """
+    from serve_apps.recognition.probe import Probe
+    from serve_apps.recognition.registered import DEFAULT_RELEASE, fetched_release, released_engine
+
+    Probe(released_engine(settings, fetched_release(settings, DEFAULT_RELEASE)))
 
 
 def ready_for_snapshots(settings: Settings) -> None:
@@ -147,6 +160,7 @@ def _addresses(url: str, ports: Ports, settings: Settings, as_json: bool) -> Non
         "ray_dashboard": f"http://127.0.0.1:{ports.dashboard}",
         "ray_token_file": str(settings.folder / "ray_token"),
         "notices": str(settings.notices_log),
+        "logs": str(temp_path(settings.folder) / "r" / "session_latest" / "logs"),
     }
     if as_json:
         print(json.dumps({"ready": places}), flush=True)

@@ -18,6 +18,7 @@ from cluster.deployment.nearest import Place, no_such_key
 from cluster.deployment.strict import members
 
 APPLICATIONS = "/api/serve/applications/"
+NODES = "/api/v0/nodes?detail=true&limit=1000"
 SECONDS = 10.0
 
 
@@ -104,6 +105,11 @@ class Serve:
         """The applications by name. Raises ServeError."""
         applications = self._asked("GET", APPLICATIONS)["applications"]
         return {name: _application(application) for name, application in applications.items()}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The nodes that Ray has and remembers, in its state API's words. Raises ServeError."""
+        found: list[dict[str, Any]] = self._asked("GET", NODES)["data"]["result"]["result"]
+        return found
 
     def free(self) -> dict[str, dict[str, float]]:
         """What no actor has asked for, by node's id and resource, as of some 5 s ago. Raises ServeError."""

@@ -93,6 +93,12 @@ class History:
         with self._held(number, now):
             pass
 
+    def is_claimed(self, now: datetime) -> bool:
+        """Whether a controller holds a claim, and its process lives where that can be seen."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            row = connection.execute(sa.select(rollout_claim)).first()
+        return row is not None and row.until > now.timestamp() and not _is_gone(row.holder)
+
     def release_claim(self, number: int, now: datetime) -> None:
         """Let the next controller in at once; does nothing when another one has claimed since."""
         with self._engine.begin() as connection:

@@ -9,7 +9,7 @@ from cluster.deployment.colours import COLOURS
 from cluster.deployment.nearest import Found, Place, no_such_key
 from cluster.deployment.serve_config import GATEWAY, RECOGNIZER, application_of
 
-OURS = ("serve_apps.app:", "cluster.backup_app:")
+OURS = ("serve_apps.app:", "cluster.backup_app:", "cluster.watch_app:")
 """Applications of other import paths are somebody else's, who may call them as they like."""
 
 DEPLOYMENTS = {
@@ -18,6 +18,7 @@ DEPLOYMENTS = {
     "courier": "Courier",
     "forecaster": "Forecaster",
     "backup": "Backup",
+    "watch": "Watch",
 }
 """By what follows the colon of the import path; a test holds them to the deployments themselves."""
 

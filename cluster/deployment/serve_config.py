@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from cluster.deployment.colours import COLOURS, Colour, Deployed, Lease, State, StateError, Weights
+from cluster.deployment.shipped import scalings
 
 RECOGNIZER = "recognizer-"
 GATEWAY = "gateway"
@@ -78,16 +79,10 @@ def _recognizer(template: Mapping[str, Any], state: State, colour: Colour, repli
         return application
     if replicas is None and state.weights.get(colour, 0) > 0:
         return application
-    for scaling in _scalings(application):
+    for scaling in scalings([application]):
         scaling["min_replicas"] = replicas or STANDBY
         scaling["max_replicas"] = max(scaling["min_replicas"], scaling.get("max_replicas", 1))
     return application
-
-
-def _scalings(application: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for deployment in application.get("deployments", []):
-        if scaling := deployment.get("autoscaling_config"):
-            yield scaling
 
 
 def _gateway(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,14 @@ def on_one_machine(config: Mapping[str, Any], port: int, cores: int) -> dict[str
     """A config with this port and, so that no colour grows beyond the cores, with their number as the most replicas."""
     adapted: dict[str, Any] = copy.deepcopy(dict(config))
     adapted["http_options"]["port"] = port
-    for application in adapted["applications"]:
+    for scaling in scalings(adapted["applications"]):
+        scaling["max_replicas"] = max(scaling["min_replicas"], cores)
+    return adapted
+
+
+def scalings(applications: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The autoscaling settings of every deployment that has some; to be changed in place."""
+    for application in applications:
         for deployment in application.get("deployments", []):
             if scaling := deployment.get("autoscaling_config"):
-                scaling["max_replicas"] = max(scaling["min_replicas"], cores)
-    return adapted
+                yield scaling

@@ -184,6 +184,12 @@ class KeyCheck:
             return None
         return None if key.expires_at is not None and key.expires_at <= now else key
 
+    def has_ended(self, presented: str) -> bool:
+        """Whether a key that was not let through was right once: it is revoked, or past its end."""
+        form = _FORM.fullmatch(presented)
+        known = self._known.get(form[1]) if form else None
+        return form is not None and known is not None and hmac.compare_digest(_hash(form[2]), known[1])
+
     def _snapshot(self, seconds: float) -> dict[str, tuple[ApiKey, str]]:
         with self._lock:
             asked_at = self._clock()

@@ -118,8 +118,28 @@ def walk(engine: Engine, head: str | None = None) -> Whole:
 
     With `head`, the hash of some row as it was written down earlier, that row must still be there.
     """
-    seq, previous, met = 0, FIRST, head in (None, FIRST)
-    for entry in _entries(engine):
+    last, met = Whole(0, FIRST), head in (None, FIRST)
+    for entry in _checked(_entries(engine), last):
+        last = Whole(entry.seq, entry.hash)
+        met = met or entry.hash == head
+    if not met:
+        raise AuditBroken(f"no row has the hash {head} any more: the trail's end was cut off, or it was written anew")
+    return last
+
+
+def follow(engine: Engine, known: Whole) -> Iterator[Entry]:
+    """The rows after those that are known. Raises AuditBroken, also when the last known row is not there as it was."""
+    entries = _entries(engine, known.rows)
+    if known.rows:
+        last = next(entries, None)
+        if last is None or last.seq != known.rows or last.hash != known.head:
+            raise AuditBroken(f"row {known.rows} is not as it was: the trail's end was cut off, or it was written anew")
+    yield from _checked(entries, known)
+
+
+def _checked(entries: Iterator[Entry], before: Whole) -> Iterator[Entry]:
+    seq, previous = before.rows, before.head
+    for entry in entries:
         seq += 1
         if entry.seq != seq:
             raise AuditBroken(f"row {seq} is missing: row {entry.seq} comes after row {seq - 1}")
@@ -128,15 +148,13 @@ def walk(engine: Engine, head: str | None = None) -> Whole:
         if _hash(entry) != entry.hash:
             raise AuditBroken(f"row {seq} was changed: {entry.action} of {entry.object}, {entry.at}")
         previous = entry.hash
-        met = met or previous == head
-    if not met:
-        raise AuditBroken(f"no row has the hash {head} any more: the trail's end was cut off, or it was written anew")
-    return Whole(seq, previous)
+        yield entry
 
 
-def _entries(engine: Engine) -> Iterator[Entry]:
+def _entries(engine: Engine, first: int = 0) -> Iterator[Entry]:
+    query = sa.select(audit).where(audit.c.seq >= first).order_by(audit.c.seq)
     with engine.connect().execution_options(reading=True, yield_per=PART) as connection:
-        for row in connection.execute(sa.select(audit).order_by(audit.c.seq)):
+        for row in connection.execute(query):
             yield Entry(**row._mapping)
 
 

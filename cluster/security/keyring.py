@@ -88,7 +88,7 @@ class Keyring:
     """Seals and opens a person's data."""
 
     def __init__(self, engine: Engine, master: bytes) -> None:
-        self._engine = engine
+        self.database = engine
         self._master = AESGCM(master)
         self._opened: dict[str, AESGCM] = {}
         self._lock = Lock()
@@ -99,12 +99,12 @@ class Keyring:
         rows = [
             {"person_id": person, "wrapped": self._wrapped(AESGCM.generate_key(256), person)} for person in person_ids
         ]
-        with self._engine.begin() as connection:
+        with self.database.begin() as connection:
             connection.execute(_keys.insert(), rows)
 
     def destroy(self, person_ids: list[str]) -> None:
         """Erase: whatever was sealed for these persons is unreadable from now on, files of many persons too."""
-        with self._engine.begin() as connection:
+        with self.database.begin() as connection:
             _in_turn(connection)
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("PRAGMA secure_delete = ON")
@@ -145,7 +145,7 @@ class Keyring:
 
     def without_key(self, person_ids: Sequence[str]) -> set[str]:
         """Those of these persons who are erased."""
-        with self._engine.connect().execution_options(reading=True) as connection:
+        with self.database.connect().execution_options(reading=True) as connection:
             return {
                 person_id
                 for batch in _batches(person_ids)
@@ -153,18 +153,21 @@ class Keyring:
                 - set(connection.scalars(sa.select(_keys.c.person_id).where(_keys.c.person_id.in_(batch))))
             }
 
+    def unopened(self, person_ids: set[str]) -> set[str]:
+        """Those of these persons whose key is gone, or does not open with the master key."""
+        return {each for each, cipher in self._ciphers(person_ids).items() if isinstance(cipher, KeyringError)}
+
     def create_file_key(self) -> tuple[str, bytes]:
         """The id of a new key for a file of many persons' data, and the key."""
         key_id, key = os.urandom(16).hex(), AESGCM.generate_key(256)
-        with self._engine.begin() as connection:
+        with self.database.begin() as connection:
             _in_turn(connection)
-            row = {"key_id": key_id, "wrapped": self._wrapped(key, f"file {key_id}")}
-            connection.execute(_file_keys.insert().values(row))
+            connection.execute(_file_keys.insert().values(key_id=key_id, wrapped=self._wrapped(key, f"file {key_id}")))
         return key_id, key
 
     def file_key(self, key_id: str) -> bytes:
         """Raises KeyringError when the key is gone."""
-        with self._engine.connect().execution_options(reading=True) as connection:
+        with self.database.connect().execution_options(reading=True) as connection:
             wrapped = connection.scalar(sa.select(_file_keys.c.wrapped).where(_file_keys.c.key_id == key_id))
         if wrapped is None:
             raise KeyringError("its key is gone: somebody was erased after it was saved, or it is of another gallery")
@@ -172,13 +175,13 @@ class Keyring:
 
     def destroy_file_key(self, *key_ids: str) -> None:
         """The files of these keys are unreadable from now on."""
-        with self._engine.begin() as connection:
+        with self.database.begin() as connection:
             connection.execute(_file_keys.delete().where(_file_keys.c.key_id.in_(key_ids)))
 
     def _empty_the_log(self) -> None:
         """SQLite's log holds pages as they were, with the keys in them, until its next checkpoint."""
-        if self._engine.dialect.name == "sqlite":
-            connection = self._engine.raw_connection()
+        if self.database.dialect.name == "sqlite":
+            connection = self.database.raw_connection()
             try:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
@@ -193,7 +196,7 @@ class Keyring:
     def _ciphers(self, person_ids: set[str]) -> dict[str, AESGCM | KeyringError]:
         """Each person's key, or why there is none."""
         wrapped: dict[str, bytes] = {}
-        with self._engine.connect().execution_options(reading=True) as connection:
+        with self.database.connect().execution_options(reading=True) as connection:
             for batch in _batches(sorted(person_ids)):
                 query = sa.select(_keys.c.person_id, _keys.c.wrapped).where(_keys.c.person_id.in_(batch))
                 wrapped.update(connection.execute(query).tuples().all())

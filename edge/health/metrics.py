@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from edge.camera import Frame
 from edge.errors import Problem
 from edge.listener import Event, Listener
+from edge.spans import trace_of
 
 ANSWER_BUCKETS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 5.0, 60.0)
 """Seconds; 0.05 is the promise."""
@@ -28,7 +29,7 @@ TAKEN_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 
 class MeasuredOutcomes(Listener):
-    """Counts the fate of each frame."""
+    """Counts the fate of each frame. Each bucket of the answers' times has a frame's trace as its exemplar."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._taken = Counter("edge_frames_taken", "Frames on disk.", ["camera", "trigger"], registry=registry)
@@ -54,7 +55,7 @@ class MeasuredOutcomes(Listener):
         self._outcomes.labels("answered").inc()
         self._sent.inc(len(frame.image))
         self._verdicts.labels(str(event.get("verdict"))).inc()
-        self._answers.observe(milliseconds / 1000)
+        self._answers.observe(milliseconds / 1000, {"trace_id": trace_of(frame.frame_id)})
 
     def refused(self, frame: Frame, problem: Problem) -> None:
         self._outcomes.labels("refused").inc()

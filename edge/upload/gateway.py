@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from edge.camera import Frame
 from edge.errors import KeyRefused, KeyUnusable, NotDelivered, Refused, TryLater
 from edge.listener import Event
+from edge.spans import head_keeps, trace_of, upload_span
 from edge.upload.backoff import retry_after_s
 from edge.upload.bandwidth import Bucket, paced
 from edge.upload.clock import ClusterClock
@@ -29,7 +29,7 @@ class Gateway:
     """Delivers frames over one connection that is kept open.
 
     `read_key` is asked for every frame, so that a key repaired in its file works without a restart. What the
-    connection hears of the cluster's time, `cluster_clock` learns.
+    connection hears of the cluster's time, `cluster_clock` learns. `traced`: the share of traces that are kept.
     """
 
     def __init__(
@@ -39,8 +39,10 @@ class Gateway:
         *,
         cluster_clock: ClusterClock | None = None,
         bytes_per_second: int | None = None,
+        traced: float = 1.0,
     ) -> None:
         self._connection = connection
+        self._traced = traced
         self._read_key = read_key
         self._clock = cluster_clock or ClusterClock()
         self._bucket = bytes_per_second and Bucket(bytes_per_second, time.monotonic())
@@ -81,7 +83,7 @@ class Gateway:
             "X-Camera-Id": frame.camera_id,
             "X-Captured-At": frame.captured_at.isoformat().replace("+00:00", "Z"),
             "X-Trigger": frame.trigger,
-            "traceparent": traceparent(frame.frame_id),
+            "traceparent": traceparent(frame.frame_id, self._traced),
             "Content-Type": frame.media_type,
             # Without it a body sent in pieces would be chunked.
             "Content-Length": str(len(frame.image)),
@@ -111,9 +113,13 @@ class Gateway:
             self._clock.heard_date(answer.headers.get("Date"), answer.sent_s, answer.heard_s)
 
 
-def traceparent(frame_id: str) -> str:
-    """Return a W3C trace context. The frame id is the trace id, so all tries of a frame are one trace."""
-    return f"00-{frame_id.replace('-', '')}-{secrets.token_hex(8)}-01"
+def traceparent(frame_id: str, share: float = 1.0) -> str:
+    """Return a W3C trace context; `share` of the traces are said to be kept, 0 to 1.
+
+    The frame id is the trace id, so all tries of a frame are one trace, below one span of the upload.
+    """
+    flags = "01" if head_keeps(frame_id, share) else "00"
+    return f"00-{trace_of(frame_id)}-{upload_span(frame_id)}-{flags}"
 
 
 def _event(answer: Answer, frame_id: str) -> Event:

@@ -118,6 +118,7 @@ class Uploader:
         frame = self.spool.read(entry)
         if frame is None:
             return
+        self._listener.sending(frame)
         try:
             event = self._gateway.post(frame)
         except Refused as refusal:

@@ -36,6 +36,11 @@ class Waiting:
         self._most = most
         self._now = 0
 
+    @property
+    def now(self) -> int:
+        """How many are under way."""
+        return self._now
+
     @contextmanager
     def place(self, refused: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Raises Problem 429 when every place is taken, after calling `refused`."""

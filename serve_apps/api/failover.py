@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from cluster.monitoring.journey import current
 from serve_apps.api.problems import RecognizerUnavailable
 from serve_apps.api.routing import Attempt, Plan, Routing, choose, plans_of
 from serve_apps.events.failures import FailedTry
@@ -17,7 +18,7 @@ from serve_apps.faces import Frame, Recognition, UndecodableImage
 
 log = logging.getLogger(__name__)
 
-READY_SECONDS = 3.0
+READY_SECONDS = 2.0
 
 Ask = Callable[..., Awaitable[Any]]
 """Calls a method of one application."""
@@ -68,7 +69,9 @@ class Failover:
         began = time.perf_counter()
         plan = self._plan()
         attempts = plan.attempts[choose(plan.weights, frame.camera_id)]
-        found: Recognition = await self._first_answer(attempts, "recognize", (frame.image, gallery_version), frame)
+        journey = current.get()
+        arguments = (frame.image, gallery_version, journey.names() if journey else {})
+        found: Recognition = await self._first_answer(attempts, "recognize", arguments, frame)
         return dataclasses.replace(found, recognize_ms=(time.perf_counter() - began) * 1000)
 
     async def examine(self, *arguments: object) -> Any:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import AfterValidator, AwareDatetime
 from starlette.background import BackgroundTask
 
+from cluster.monitoring.journey import current, ended
 from cluster.security.api_keys import Scope
 from serve_apps.api.admission import admit_image, read_body
 from serve_apps.api.auth import needs
@@ -93,14 +94,30 @@ async def post_frame(
         image = await read_body(request, parts.limits)
         admit_image(image, parts.limits)
         parts.load.note(x_camera_id)
+        ended("admit")
         frame_id = idempotency_key or str(uuid.uuid4())
         offset = x_clock_offset if x_captured_at is not None else None
         captured_at = _captured_at(x_captured_at or received_at, offset)
         trace = None if traceparent is None else trace_of(request)
         frame = Frame(frame_id, x_camera_id, captured_at, received_at, x_trigger, image, offset, trace)
+        _begins(frame)
         event, replayed = await answer(frame, parts.pipeline)
+    _ends(event, replayed)
     kept = BackgroundTask(parts.sampling.take, image, event) if not replayed and parts.sampling.due() else None
     return _response(event, replayed, kept)
+
+
+def _begins(frame: Frame) -> None:
+    """Say of this request's journey which frame it is."""
+    if (journey := current.get()) is not None:
+        journey.frame_id, journey.camera_id, journey.trigger = frame.frame_id, frame.camera_id, frame.trigger.value
+        journey.captured_at = frame.captured_at.timestamp()
+
+
+def _ends(event: Event, replayed: bool) -> None:
+    if (journey := current.get()) is not None:
+        journey.verdict, journey.release = event.verdict.value, event.release
+        journey.status = "replayed" if replayed else "recorded"
 
 
 def _response(event: Event, replayed: bool, afterwards: BackgroundTask | None) -> Response:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextvars import copy_context
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 from fastapi import Request
 
+from cluster.monitoring.journey import Finished
+from cluster.monitoring.meter import SILENT, Meter
 from cluster.security.api_keys import KeyCheck
 from cluster.security.device_codes import DeviceCodes
 from cluster.security.devices import DeviceStore
 from serve_apps.api.admission import AdmissionLimits, Guesses, Waiting
+from serve_apps.api.sessions import Sessions
 from serve_apps.events.recent import RecentFrames
 from serve_apps.events.sampling import Sampling
 from serve_apps.events.store import EventStore
@@ -34,7 +38,8 @@ class Parts:
     """`examine` takes a photograph, the gallery's version and how many persons to compare it with.
 
     `not_ready` names what keeps the recognizers from answering, or None. `io` has threads for the
-    gallery and the keys.
+    gallery and the keys. `meter` takes what is counted at the gateway, `finished` each posted frame's journey; without
+    any listener frames are not timed.
     """
 
     pipeline: Pipeline
@@ -57,11 +62,15 @@ class Parts:
     waiting: Waiting
     streams: Waiting
     io: ThreadPoolExecutor
+    sessions: Sessions = field(default_factory=Sessions)
+    meter: Meter = SILENT
+    finished: tuple[Finished, ...] = ()
 
 
 async def off_loop(parts: Parts, call: Callable[..., T], *arguments: object) -> T:
     """Run what waits for a disk or a database in a thread of the parts'."""
-    return await asyncio.get_running_loop().run_in_executor(parts.io, partial(call, *arguments))
+    # With the context, so that what is logged there says whose request it was.
+    return await asyncio.get_running_loop().run_in_executor(parts.io, copy_context().run, partial(call, *arguments))
 
 
 def parts_of(request: Request) -> Parts:

@@ -14,9 +14,12 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from cluster.monitoring.journey import current, resumed
 from cluster.security.api_keys import KeysUnavailable
 from cluster.security.device_codes import CodeNotValid
 from cluster.security.keyring import KeyringError
+from serve_apps.api.journeys import JOURNEY
+from serve_apps.api.refusals import note_refusal
 from serve_apps.api.trace import trace_of
 from serve_apps.events.store import FrameIdReused
 from serve_apps.faces import UndecodableImage
@@ -93,6 +96,8 @@ def _refused(error: PhotoRefused) -> Problem:
 
 def response(problem: Problem) -> JSONResponse:
     """`application/problem+json`, with `Retry-After` where trying again helps."""
+    if (journey := current.get()) is not None:
+        journey.error = problem.kind
     body: dict[str, Any] = {
         "type": f"urn:doorbell:problem:{problem.kind}",
         "title": HTTPStatus(problem.status).phrase,
@@ -116,9 +121,10 @@ def install(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error)
+    note_refusal(request, problem.kind)
     if problem.status >= 500:
-        path, trace = request.url.path, trace_of(request)
-        log.error("request.failed path=%s problem=%s trace=%s: %s", path, problem.kind, trace, error)
+        route, trace = _route(request), trace_of(request)
+        log.error("request.failed route=%s problem=%s trace=%s: %s", route, problem.kind, trace, error)
     return response(problem)
 
 
@@ -138,5 +144,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.exception("request.failed path=%s trace=%s", request.url.path, trace_of(request), exc_info=error)
+    with resumed(request.scope.get(JOURNEY)):
+        log.exception("request.failed route=%s trace=%s", _route(request), trace_of(request), exc_info=error)
     return response(Problem(500, "internal", "an unexpected error; it is in the log"))
+
+
+def _route(request: Request) -> str:
+    """As the API page has it: in the path itself may be somebody's name."""
+    return getattr(request.scope.get("route"), "path", "none")

@@ -1,4 +1,4 @@
-"""What processes of the cluster tell each other about load: the newest forecast, and the routing that gateways obey."""
+"""What processes of the cluster tell each other: the newest forecast, the routing in force, and levels of logs."""
 
 from __future__ import annotations
 

@@ -44,7 +44,6 @@ class Outlook:
         self._start = {START: start_s}
         self._clock = clock
         self._facts: Facts = {}
-        self._expected: dict[str, float] = {}
         self._away = False
 
     def start(self, seconds: float = READ_SECONDS) -> None:
@@ -63,9 +62,9 @@ class Outlook:
         threading.Thread(target=forever, name="outlook", daemon=True).start()
 
     def stats(self) -> dict[str, float]:
-        """What is reported: it was worked out before, and what is not known is not in it."""
+        """What is reported, without what is not known. What lies ahead is worked out now: facts are seconds old."""
         service = self._service.seconds
-        return self._start | self._expected | ({} if service is None else {SERVICE: service})
+        return self._start | self._expected() | ({} if service is None else {SERVICE: service})
 
     def round(self) -> None:
         """Read once; while the database is away the last forecast is good for a while."""
@@ -76,11 +75,14 @@ class Outlook:
             if not self._away:
                 log.warning("outlook.not_read: %s; the last forecast is used", type(error).__name__)
             self._away = True
+
+    def _expected(self) -> dict[str, float]:
         try:
-            self._expected = expected_of(self._facts, self._application, self._clock())
+            return expected_of(self._facts, self._application, self._clock())
         except (KeyError, TypeError, ValueError) as error:  # of another version
-            self._expected = {}
             log.warning("outlook.not_understood: %s", error)
+            self._facts = {}
+            return {}
 
 
 def expected_of(facts: Facts, application: str, now: float) -> dict[str, float]:

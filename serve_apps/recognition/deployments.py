@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
+from structlog.contextvars import bound_contextvars
 
 from serve_apps.faces import Examination, Recognition, UndecodableImage
 from serve_apps.load.service_time import ServiceTime
-from serve_apps.replica import return_freed_memory, settle_in
+from serve_apps.replica import return_freed_memory, say_always, settle_in
 
 if TYPE_CHECKING:  # a gateway imports this module too, and need not hold the engine's libraries
     from serve_apps.load.outlook import Outlook
@@ -64,8 +66,10 @@ class RecognizerReplica:
         self._service = ServiceTime()
         # The probe stands for a frame until the first one comes.
         self._thread.submit(self._service.of, 1, self._recognizer.check).result()
-        name = serve.get_replica_context().app_name
-        self._outlook = build_outlook(name, self._service, time.monotonic() - began)
+        context = serve.get_replica_context()
+        self._recognizer.replica = context.replica_id.unique_id
+        say_always(release=self._recognizer.release)
+        self._outlook = build_outlook(context.app_name, self._service, time.monotonic() - began)
         return_freed_memory()
 
     def reconfigure(self, user_config: dict[str, float]) -> None:
@@ -74,8 +78,14 @@ class RecognizerReplica:
         batch.set_max_batch_size(limits.most_frames)
         batch.set_batch_wait_timeout_s(limits.wait_ms / 1000)
 
-    async def recognize(self, image: bytes, gallery_version: int) -> Recognition:
-        """Who is in a frame. Raises UndecodableImage."""
+    async def recognize(
+        self, image: bytes, gallery_version: int, names: Mapping[str, str | None] | None = None
+    ) -> Recognition:
+        """Who is in a frame. `names`: what lines of the log say of it. Raises UndecodableImage."""
+        with bound_contextvars(**(names or {})):
+            return await self._recognized(image, gallery_version)
+
+    async def _recognized(self, image: bytes, gallery_version: int) -> Recognition:
         if not self._recognizer.batches:
             return await self._alone(self._service.of, 1, self._recognizer.recognize, image, gallery_version)
         answer: Recognition | UndecodableImage = await self._recognize_together(image, gallery_version)
@@ -118,4 +128,5 @@ class RecognizerReplica:
         await self._alone(self._recognizer.check)
 
     async def _alone(self, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+        # With the context, so that what is logged there has the request's id.
+        return await asyncio.get_running_loop().run_in_executor(self._thread, copy_context().run, call, *arguments)

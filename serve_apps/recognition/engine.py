@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 import cv2
 import numpy as np
 
+from cluster.monitoring.journey import ended
 from serve_apps.faces import Box, Detection, Embedding, Face, Image
 from serve_apps.recognition import detect, dlib_onnx, sface
 from serve_apps.recognition.align import Aligner
@@ -117,8 +118,11 @@ class YunetEngine:
     def faces_of_many(self, pictures: Sequence[Picture]) -> list[list[Face]]:
         """The faces of each picture, in pixels of its file; all embedded at once. Raises UndecodableImage."""
         found = [self.find(picture) for picture in pictures]
+        ended("detect")
         chips = [self.chips(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
+        ended("align")
         embeddings = iter(self.embed(list(itertools.chain(*chips))))
+        ended("embed")
         return [
             faces_of([(face.box, face.score) for face in faces], cut, list(itertools.islice(embeddings, len(cut))))
             for faces, cut in zip(found, chips, strict=True)

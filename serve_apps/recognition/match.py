@@ -74,6 +74,27 @@ def identify(faces: list[Face], candidates: Candidates, rules: MatchRules) -> li
     ]
 
 
+SURE, FAIRLY_SURE = 0.3, 0.1
+"""Shares of the threshold."""
+
+
+def sureness(identity: Identity, rules: MatchRules) -> str:
+    """How far from another answer it is: high, medium or low; none where nobody is enrolled.
+
+    What a match has left, in shares of the threshold t: the smaller of (t - distance) / t and, where somebody else is
+    enrolled, (margin - least margin) / t. What an unknown face is beyond: (distance - t) / t. From 0.3 on it is high,
+    from 0.1 on medium; a face within t that is nobody's, since it is near two, is low.
+    """
+    if identity.distance is None:
+        return "none"
+    left = (rules.threshold - identity.distance) / rules.threshold
+    if identity.standing is Standing.UNKNOWN:
+        left = -left
+    elif identity.margin is not None:
+        left = min(left, (identity.margin - rules.margin) / rules.threshold)
+    return "high" if left >= SURE else "medium" if left >= FAIRLY_SURE else "low"
+
+
 def _identity(face: Face, match: Match | None, standing: Standing) -> Identity:
     return Identity(
         box=face.box,

@@ -6,28 +6,14 @@ import os
 import time
 from collections.abc import Sequence
 
-import numpy as np
 import psutil
 
 from serve_apps.faces import Embedding, Standing, UndecodableImage, verdict_of
 from serve_apps.recognition.decode import Picture
 from serve_apps.recognition.engine import Engine
-from serve_apps.recognition.match import Candidates, MatchRules, Neighbour, identify
+from serve_apps.recognition.few import Few
+from serve_apps.recognition.match import Candidates, MatchRules, identify
 from serve_apps.recognition.trial import Trial, TrialFrame, TrialPerson
-
-
-class _Few:
-    """Candidates for a handful of people."""
-
-    def __init__(self, people: dict[str, tuple[Standing, list[Embedding]]]) -> None:
-        self._people = {name: (standing, np.stack(rows)) for name, (standing, rows) in people.items() if rows}
-
-    def nearest(self, embedding: Embedding, count: int) -> list[Neighbour]:
-        found = [
-            Neighbour(name, standing, float(np.linalg.norm(rows - embedding, axis=1).min()))
-            for name, (standing, rows) in self._people.items()
-        ]
-        return sorted(found, key=lambda each: (each.distance, each.person_id))[:count]
 
 
 def try_out(engine: Engine, rules: MatchRules, people: Sequence[TrialPerson], frames: Sequence[bytes]) -> Trial:
@@ -43,7 +29,7 @@ def try_out(engine: Engine, rules: MatchRules, people: Sequence[TrialPerson], fr
             else:
                 unusable.append(f"photograph {number} of {person.name}: {len(faces)} faces are found")
         enrolled[person.name] = person.standing, rows
-    candidates = _Few(enrolled)
+    candidates = Few(enrolled)
     answers = tuple(answered(engine, rules, candidates, frame) for frame in frames)
     return Trial(tuple(unusable), answers, os.getpid(), psutil.Process().memory_info().rss)
 

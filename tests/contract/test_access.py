@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,9 @@ from sqlalchemy.exc import OperationalError
 from starlette.routing import BaseRoute, Mount
 
 from cluster.security.api_keys import KeysUnavailable, Scope
+from cluster.security.keyring import Keyring
 from serve_apps.api.problems import RecognizerUnavailable
+from serve_apps.gallery.store import Gallery
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OPEN = {"/api/health", "/api/ready", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
@@ -219,3 +224,40 @@ def test_readiness_says_what_is_missing(door: Any) -> None:
 
     assert (answer.status_code, answer.json()["detail"]) == (503, "the database does not answer")
     assert "Retry-After" in answer.headers
+
+
+def not_ready(door: Any) -> str:
+    answer = door.client().get("/api/ready")
+    assert answer.status_code == 503, answer.text
+    return str(answer.json()["detail"])
+
+
+def test_a_gateway_whose_database_file_was_removed_is_not_ready(door: Any) -> None:
+    Path(door.parts.gallery.database.url.database).unlink()
+    assert not_ready(door) == "the database's file is gone"
+
+
+def test_a_gateway_on_a_full_disk_is_not_ready(door: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("serve_apps.api.readiness.os.fsync", full)
+    assert not_ready(door) == "the disk is full: nothing can be recorded"
+
+
+def test_a_gateway_without_the_keyring_is_not_ready(door: Any) -> None:
+    door.enrol_samples()
+    keyring = Path(door.parts.gallery.keyring.database.url.database)
+    with door.parts.gallery.keyring.database.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM person_keys")
+    people = len(door.parts.gallery.people())
+    assert not_ready(door) == f"the keyring is lost: {people} of {people} people have no key that opens"
+    keyring.unlink()
+    assert not_ready(door) == "the keyring's file is gone"
+
+
+def test_a_gateway_with_another_master_key_is_not_ready(door: Any) -> None:
+    door.enrol_samples()
+    gallery = door.parts.gallery
+    other = Gallery(gallery.database, Keyring(gallery.keyring.database, bytes([1] * 32)), gallery.crops)
+    assert "the keyring is lost" in not_ready(replace(door, parts=replace(door.parts, gallery=other)))

@@ -41,6 +41,17 @@ def a_message(*alerts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def test_alertmanager_may_show_its_key_as_a_bearer_token(door: Any) -> None:
+    client = door.client(Scope.ALERTS)
+    key = client.headers.pop("X-API-Key")
+
+    answers = [
+        client.post(ALERTS, json=a_message(), headers={"Authorization": f"Bearer {said}"}) for said in (key, "x")
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
 def test_alerts_that_ask_for_a_rollback_are_kept_and_the_others_counted(door: Any) -> None:
     client = door.client(Scope.ALERTS)
     plain = an_alert("2")

@@ -299,7 +299,7 @@ def test_when_every_place_is_taken_the_next_is_told_to_come_back(door: Any) -> N
     assert post(client, encoded(SMALL)).status_code == 200
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(["JPEG", "PNG", "WEBP"]),
     damage=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
@@ -319,7 +319,7 @@ def test_no_damage_to_an_image_costs_an_error_or_an_event(
     assert len(events_of(door)) == before + (answer.status_code == 200)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200) | st.just(os.urandom(5000)))
 def test_arbitrary_bytes_are_refused(door: Any, body: bytes) -> None:
     assert post(door.client(Scope.FRAMES), body).status_code in (415, 422)

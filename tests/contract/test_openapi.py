@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from cluster.security.api_keys import Scope
-from serve_apps.api.application import application
+from serve_apps.api.application import described
 
 CHECKS = [
     not_a_server_error,
@@ -24,7 +24,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-DOCUMENT = application(None).openapi()
+DOCUMENT = described().openapi()
 CASES = [
     (path, method, mode)
     for path, operations in DOCUMENT["paths"].items()
@@ -35,7 +35,6 @@ CASES = [
 ]
 BOUNDED = settings(
     max_examples=12,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

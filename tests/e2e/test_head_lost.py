@@ -3,45 +3,34 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from cluster.preflight import free_port
-from tests.conftest import free_ports, missing
-from tests.e2e.test_runbooks import RUNBOOKS, blocks
+from samples.frames import FRAMES
+from tests.conftest import eventually, free_ports, missing
+from tests.e2e.test_runbooks import ROOT, RUNBOOKS, blocks
 
 DEPLOYING = """
 import sys, ray
 from ray import serve
-
-@serve.deployment(ray_actor_options={"num_cpus": 0.1})
-class Echo:
-    def __call__(self):
-        return "here"
+from serve_apps.app import gateway, recognizer
 
 ray.init(address=sys.argv[1], log_to_driver=False)
-serve.start(http_options={"location": "NoServer"})
-print(serve.run(Echo.bind(), name="echo", route_prefix=None).remote().result(timeout_s=30))
-"""
-ASKING = """
-import sys, time, ray
-from ray import serve
-
-ray.init(address=sys.argv[1], log_to_driver=False)
-for _ in range(200):
-    found = serve.status().applications
-    if "echo" in found and found["echo"].status == "RUNNING":
-        break
-    time.sleep(0.2)
-print(serve.get_app_handle("echo").remote().result(timeout_s=30))
+serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[2])})
+serve.run(recognizer({"release": "yunet-dlib-1"}), name="recognizer-blue", route_prefix=None)
+serve.run(gateway({}), name="gateway", route_prefix="/")
 """
 
 
@@ -79,25 +68,65 @@ def head(commands: str, environment: dict[str, str], log: Path) -> Iterator[subp
             end_at_once(process)
 
 
-def asked(program: str, address: str, environment: dict[str, str]) -> str:
-    """What a driver's program prints; tried again while the head is coming up."""
+def migrated(data: Path) -> str:
+    """A data folder as the first command of a cluster makes it; its first key."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cluster.cli.main", "migrate"],
+        env=os.environ | {"DOORBELL_DATA": str(data)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    return done.stdout.split()[-1]
+
+
+def deployed(address: str, port: int, environment: dict[str, str]) -> None:
+    """Our applications; tried again while the head is coming up."""
+    command = [sys.executable, "-c", DEPLOYING, address, str(port)]
     for _ in range(4):
-        done = subprocess.run(
-            [sys.executable, "-c", program, address], env=environment, capture_output=True, text=True, timeout=90
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=150)
         if done.returncode == 0:
-            return done.stdout.strip()
+            return
     raise AssertionError(done.stderr)
 
 
-def test_a_new_head_finds_the_applications_of_the_lost_one_in_redis(redis: str, tmp_path: Path) -> None:
+def answered(port: int, key: str, frame: bytes) -> dict:
+    """What a door hears, as soon as there is somebody who answers."""
+    headers = {"X-API-Key": key, "X-Camera-Id": "front-door", "Content-Type": "image/jpeg"}
+    headers["Idempotency-Key"] = str(uuid.uuid4())
+    heard = []
+
+    def answers() -> bool:
+        try:
+            answer = httpx.post(f"http://127.0.0.1:{port}/api/v1/frames", content=frame, headers=headers, timeout=30)
+        except httpx.HTTPError as error:
+            heard.append(repr(error))
+            return False
+        heard.append(answer)
+        return answer.status_code == 200
+
+    assert eventually(answers), f"nobody answers the door: {heard[-1]} {getattr(heard[-1], 'text', '')}"
+    return heard[-1].json()
+
+
+def test_a_new_head_finds_our_applications_in_redis_and_answers_doors_again(redis: str, tmp_path: Path) -> None:
     port = str(next(found for found in iter(free_port, None) if found >= 20_000))  # Ray's workers have those below
+    (http,) = free_ports(1)
+    key, frame = migrated(tmp_path / "data"), FRAMES[0].write(tmp_path, 0).read_bytes()
     with tempfile.TemporaryDirectory(prefix="db-", dir="/tmp") as temp:
         programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         environment = os.environ | {"REDIS": redis, "RAY_PORT": port, "TEMP": temp, "PATH": programs}
         environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+        environment |= {"DOORBELL_DATA": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
+        # `ray start` asks for a token wherever the user's home has one, and a driver only when told so.
+        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         start, log = blocks(RUNBOOKS / "head-lost.md")[0], tmp_path / "log"
         with head(start, environment, log):
-            assert asked(DEPLOYING, f"127.0.0.1:{port}", environment) == "here"
+            deployed(f"127.0.0.1:{port}", http, environment)
+            first = answered(http, key, frame)
         with head(start, environment, log):
-            assert asked(ASKING, f"127.0.0.1:{port}", environment) == "here"
+            second = answered(http, key, frame)
+
+    assert second["verdict"] == first["verdict"] == "unknown"
+    assert second["id"] != first["id"]

@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -16,6 +16,9 @@ import pytest
 
 from cluster.cli.bench.own_cluster import free_ports
 from samples.frames import FRAMES
+from serve_apps.database import connect
+from serve_apps.events.store import EventStore
+from tests.conftest import eventually
 
 
 def arguments(*more: str) -> list[str]:
@@ -60,20 +63,6 @@ def test_once_answers_every_sample_frame_as_expected_and_leaves_nothing_behind(d
     assert left_of(data) == []
 
 
-def test_a_second_start_finds_people_keys_and_events_again(data: Path) -> None:
-    from serve_apps.database import connect
-    from serve_apps.events.store import EventStore
-
-    events = EventStore(connect(f"sqlite:///{data}/doorbell.db"))
-    before = events.last_seq()
-    done = up(data, "--once")
-    said = lines(done.stdout)
-    assert done.returncode == 0, done.stderr
-    assert not any("first_key" in line for line in said)
-    assert before >= len(FRAMES)
-    assert events.last_seq() == before + len(FRAMES)
-
-
 def test_once_interrupted_before_a_verdict_is_no_success(data: Path) -> None:
     environment = os.environ | {"DOORBELL_DATA": str(data)}
     with subprocess.Popen(arguments("--once"), env=environment, stderr=subprocess.PIPE, text=True) as process:
@@ -96,56 +85,86 @@ def test_a_wrong_verdict_is_a_failure(tmp_path: Path) -> None:
     assert not all(row["as_expected"] for row in lines(done.stdout) if "frame" in row)
 
 
-@pytest.fixture
-def started(data: Path) -> Iterator[subprocess.Popen[str]]:
-    environment = os.environ | {"DOORBELL_DATA": str(data)}
+@contextmanager
+def launched(data: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        arguments(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        arguments(),
+        env=os.environ | {"DOORBELL_DATA": str(data)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ready(process: subprocess.Popen[str]) -> bool:
     assert process.stdout is not None
-    assert any("ready" in line for line in process.stdout)
-    yield process
-    process.kill()
-    process.wait()
+    return any("ready" in line for line in process.stdout)
 
 
-def gone(processes: list[psutil.Process], seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
-            return True
-        time.sleep(0.1)
+def family(process: subprocess.Popen[str]) -> tuple[psutil.Process, psutil.Process, list[psutil.Process]]:
+    """The supervisor, the launcher, and all that is below the supervisor."""
+    outer = psutil.Process(process.pid)
+    return outer, outer.children()[0], outer.children(recursive=True)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return bool(eventually(lambda: not any(alive(process) for process in processes)))
+
+
+def alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
-@pytest.mark.parametrize("how", ["ctrl-c", "the launcher killed", "the supervisor killed"])
-def test_no_process_survives(started: subprocess.Popen[str], how: str) -> None:
-    outer = psutil.Process(started.pid)
-    below = outer.children(recursive=True)
-    inner = outer.children()[0]
-    assert len(below) > 10
-    if how == "ctrl-c":
+def test_a_data_folder_in_use_is_one_clear_line_and_ctrl_c_leaves_no_process(data: Path) -> None:
+    with launched(data) as process:
+        assert ready(process)
+        second = up(data)
+        outer, _, below = family(process)
+        assert len(below) > 10
         outer.send_signal(signal.SIGINT)
-    else:
-        (inner if how == "the launcher killed" else outer).kill()
-    assert gone([outer, *below])
-
-
-def test_what_is_left_when_both_watchers_are_killed_at_once_ends_at_the_next_start(
-    started: subprocess.Popen[str], data: Path
-) -> None:
-    outer = psutil.Process(started.pid)
-    below = outer.children(recursive=True)
-    inner = outer.children()[0]
-    outer.kill()
-    inner.kill()
-    done = up(data, "--once")
-    assert done.returncode == 0, done.stderr
-    assert gone(below)
-
-
-def test_a_data_folder_in_use_is_one_clear_line(started: subprocess.Popen[str], data: Path) -> None:
-    second = up(data)
+        assert gone([outer, *below])
     assert second.returncode == 2
     assert second.stderr.splitlines()[-1].startswith("doorbell: ")
     assert "is in use by process" in second.stderr
+
+
+def test_no_process_survives_the_launcher(data: Path) -> None:
+    with launched(data) as process:
+        assert ready(process)
+        outer, inner, below = family(process)
+        inner.kill()
+        assert gone([outer, *below])
+
+
+def test_no_process_survives_a_supervisor_that_dies_before_it_is_ready(data: Path) -> None:
+    with launched(data) as process:
+        assert eventually(lambda: len(psutil.Process(process.pid).children(recursive=True)) > 10)
+        outer, _, below = family(process)
+        outer.kill()
+        assert gone([outer, *below])
+    assert eventually(lambda: left_of(data) == [])  # of those too that were started meanwhile
+
+
+def test_after_both_watchers_died_at_once_the_next_start_ends_what_is_left_and_finds_everything_again(
+    data: Path,
+) -> None:
+    events = EventStore(connect(f"sqlite:///{data}/doorbell.db"))
+    with launched(data) as process:
+        assert ready(process)
+        outer, inner, below = family(process)
+        outer.kill()
+        inner.kill()
+        before = events.last_seq()
+        done = up(data, "--once")
+        assert gone(below)
+    assert done.returncode == 0, done.stderr
+    assert not any("first_key" in line for line in lines(done.stdout))
+    assert before >= len(FRAMES)
+    assert events.last_seq() == before + len(FRAMES)

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -25,7 +26,10 @@ from cluster.cli.bench.own_cluster import free_ports
 from cluster.preflight import Ports
 from samples.frames import FRAMES
 from serve_apps.database import connect, migrate
+from tests.conftest import eventually
+from tests.grafana import Grafana, standing_in
 from tests.integration.backed_up import House, Vault, begun, house, vault
+from tests.otlp_collector import Collector, collecting
 
 FAULTY = [f"benchmarks.faulty_engines:{name}" for name in ("not_in_a_replica", "fails_soon", "slow", "leaks")]
 """What the cluster's settings let releases name as their engines."""
@@ -58,6 +62,13 @@ class RunningCluster:
         command = [sys.executable, "-m", "cluster.cli.main", *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
+    def is_whole(self) -> bool:
+        """Whether all applications run, also those that no door waits for."""
+        token = (self.data / "ray_token").read_text()
+        url = f"http://127.0.0.1:{self.ports.dashboard}/api/serve/applications/"
+        found = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).json()["applications"]
+        return "watch" in found and all(each["status"] == "RUNNING" and runs_all(each) for each in found.values())
+
     def processes(self, name: str) -> list[psutil.Process]:
         found = []
         for process in psutil.Process(self.process.pid).children(recursive=True):
@@ -65,6 +76,14 @@ class RunningCluster:
                 if name in " ".join(process.cmdline()):
                     found.append(process)
         return found
+
+
+def runs_all(application: dict[str, Any]) -> bool:
+    """Whether there are as many replicas as are wanted."""
+    return all(
+        sum(replica["state"] == "RUNNING" for replica in each["replicas"]) == each["target_num_replicas"]
+        for each in application["deployments"].values()
+    )
 
 
 @pytest.fixture(scope="session")
@@ -108,15 +127,38 @@ def started(data: Path, receiver: Receiver, variables: Mapping[str, str]) -> Ite
     key = json.loads(process.stdout.readline())["first_key"]
     ready = process.stdout.readline()
     assert ready, f"the cluster did not start: status {process.wait()}"
-    yield RunningCluster(process, json.loads(ready)["ready"]["api"].removesuffix("/api/v1"), key, data, ports, receiver)
+    url = json.loads(ready)["ready"]["api"].removesuffix("/api/v1")
+    running = RunningCluster(process, url, key, data, ports, receiver)
+    assert eventually(running.is_whole, seconds=120), "not every application runs"
+    yield running
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[RunningCluster]:
-    engines = {"DOORBELL_RELEASE_ENGINES": ",".join(FAULTY)}
-    with started(tmp_path_factory.mktemp("cluster"), receiver, engines) as running:
+def collector() -> Iterator[Collector]:
+    """Where the cluster's spans go."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def grafana() -> Iterator[Grafana]:
+    with standing_in() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, receiver: Receiver, grafana: Grafana, collector: Collector
+) -> Iterator[RunningCluster]:
+    variables = collector.variables | {
+        "DOORBELL_RELEASE_ENGINES": ",".join(FAULTY),
+        "DOORBELL_PROMETHEUS_URL": grafana.url,
+        "RAY_GRAFANA_HOST": grafana.url,
+        "RAY_GRAFANA_IFRAME_HOST": "https://grafana.example",
+    }
+    with started(tmp_path_factory.mktemp("cluster"), receiver, variables) as running:
         yield running
 
 

@@ -58,7 +58,7 @@ def recognizers(cluster: RunningCluster, scaling: dict[str, Any], **deployment: 
         finally:
             asked.put(before)
             least = before["applications"][0]["deployments"][0]["autoscaling_config"]["min_replicas"]
-            assert eventually(lambda: replicas(cluster) == (least, least) and all_well(cluster), seconds=60)
+            assert eventually(lambda: replicas(cluster) == (least, least) and all_well(cluster))
 
 
 def explained(cluster: RunningCluster) -> dict[str, Any]:

@@ -29,7 +29,7 @@ HEAVY = {"num_cpus": 1.7}
 def scaled(cluster: RunningCluster) -> Iterator[RunningCluster]:
     """The cluster with recognizers of which any load wants three, and none one."""
     with recognizers(cluster, {"min_replicas": 1, "max_replicas": 3, "policy": POLICY}, ray_actor_options=HEAVY):
-        assert eventually(lambda: replicas(cluster) == (1, 1), seconds=60)
+        assert eventually(lambda: replicas(cluster) == (1, 1))
         yield cluster
 
 
@@ -49,12 +49,12 @@ def test_load_is_recorded_and_a_killed_gateway_loses_no_written_second(cluster, 
     with cluster.client() as api:
         for number in range(10):
             post(api, frames["nobody"], camera=f"door-{number}")
-        assert eventually(lambda: recorded(cluster) == before + 10, seconds=15)
+        assert eventually(lambda: recorded(cluster) == before + 10)
         (gateway,) = cluster.processes("ServeReplica:gateway")
         gateway.kill()
         assert eventually(lambda: cluster.processes("ServeReplica:gateway") not in ([], [gateway]))
         assert eventually(lambda: post(api, frames["nobody"]).status_code == 200)
-        assert eventually(lambda: recorded(cluster) >= before + 11, seconds=15)
+        assert eventually(lambda: recorded(cluster) >= before + 11)
 
 
 def test_gateways_say_which_weights_they_obey_and_the_forecaster_forecasts(cluster):
@@ -81,7 +81,7 @@ def test_recognizers_follow_the_load_up_and_a_killed_controller_keeps_their_numb
 
 def test_nodes_that_join_and_leave_under_load_cost_no_frame(scaled, household, frames):
     with doors(scaled, frames) as seen, node(scaled) as first:
-        assert eventually(first.holds_one), "a node that joins takes the replica that waited for one"
+        assert eventually(first.holds_one), f"it takes no replica: {replicas(scaled)} {explained(scaled)}"
         with node(scaled) as second:
             first.drain()
             assert eventually(second.holds_one), "a drained node's replica is somewhere else before it ends"

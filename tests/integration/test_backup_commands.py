@@ -64,6 +64,8 @@ def test_a_keyrings_copy_that_opens_nothing_is_found_and_made_again(
     done = operator("verify")
     assert (done.returncode, "1 damaged" in done.stdout) == (1, True)
     assert str(copy) in done.stderr
+    if lost:
+        assert (operator("status").returncode, operator.told("status")["keyring_copy"]) == (1, False)
     operator("snapshot")
     assert operator("verify").returncode == 0
 
@@ -105,6 +107,17 @@ def test_what_is_wrong_is_one_clear_line(operator: Operator, arguments: tuple, c
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
+
+
+def test_a_wrong_data_folder_gets_no_snapshot_that_looks_like_a_good_one(operator: Operator, tmp_path: Path) -> None:
+    operator("init")
+    operator("snapshot")
+    (tmp_path / "empty").mkdir()
+    for folder in ("nowhere", "empty"):
+        done = operator("snapshot", DOORBELL_DATA=str(tmp_path / folder))
+        assert done.returncode == 2
+        assert f"{folder} has no database with tables" in done.stderr
+    assert len(operator.told("list")) == 1
 
 
 def test_a_passphrase_is_not_left_where_it_is_refused(

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from compreface import CompreFace
 
-from cluster.launcher import temp_folder
 from cluster.security.devices import DeviceStore, Heartbeat
+from cluster.temporary import temp_folder
 from samples.frames import PHOTOS
 from serve_apps.database import connect
 from tests.conftest import eventually
@@ -209,15 +209,15 @@ def test_a_recognizer_replica_killed_under_load_costs_no_frame(household, frames
         victim = household.processes("ServeReplica:recognizer-blue")[0]
         victim.kill()
         answered = len(doors.answers)
-        assert eventually(lambda: len(doors.answers) > answered + 100, seconds=60)
+        assert eventually(lambda: len(doors.answers) > answered + 100)
     statuses = Counter(answer.status_code for answer in doors.answers.values())
     assert statuses == {200: len(doors.answers)}
     assert set(recorded(household, doors).values()) == {1}
-    assert eventually(lambda: len(household.processes("ServeReplica:recognizer-blue")) == 2, seconds=60)
+    assert eventually(lambda: len(household.processes("ServeReplica:recognizer-blue")) == 2)
 
 
 def test_a_courier_killed_under_load_loses_no_notice_and_sends_none_twice(household, frames):
-    assert eventually(lambda: not outbox(household)().get("pending"), seconds=60), "those of other tests are through"
+    assert eventually(lambda: not outbox(household)().get("pending")), "those of other tests are through"
     household.receiver.seen.clear()
     with Doors(household, frames["resident"]) as doors:
         for _ in range(2):
@@ -226,10 +226,10 @@ def test_a_courier_killed_under_load_loses_no_notice_and_sends_none_twice(househ
             assert eventually(lambda: bool(household.processes("ServeReplica:courier")))
             for victim in household.processes("ServeReplica:courier"):
                 victim.kill()
-            assert eventually(lambda: bool(household.processes("ServeReplica:courier")), seconds=60)
+            assert eventually(lambda: bool(household.processes("ServeReplica:courier")))
     owed = len(doors.answers)
     counted = outbox(household)
-    assert eventually(lambda: not counted().get("pending"), seconds=60)
+    assert eventually(lambda: not counted().get("pending"))
     in_doubt = counted().get("sending", 0) + counted().get("uncertain", 0)
     delivered = len(household.receiver.seen)
     assert set(household.receiver.seen.values()) == {1}

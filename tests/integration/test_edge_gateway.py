@@ -111,15 +111,15 @@ class Request(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def cluster() -> Iterator[Servers]:
-    servers = []
+def servers() -> Iterator[Servers]:
+    running = []
 
     def start(**options: Any) -> Cluster:
-        servers.append(Cluster(**options))
-        return servers[-1]
+        running.append(Cluster(**options))
+        return running[-1]
 
     yield start
-    for server in servers:
+    for server in running:
         server.close()
 
 
@@ -150,8 +150,8 @@ def uploaded(gate: Gateway, folder: Path, *frames: Frame) -> int:
     return len(waits)
 
 
-def test_an_answer_that_comes_after_the_timeout_makes_no_second_event(tmp_path: Path, cluster: Servers) -> None:
-    server, frame = cluster(), a_frame()
+def test_an_answer_that_comes_after_the_timeout_makes_no_second_event(tmp_path: Path, servers: Servers) -> None:
+    server, frame = servers(), a_frame()
     server.moods += ["late", "cut"]
     assert uploaded(gateway(server.url, timeout_s=0.3), tmp_path, frame) == 2
 
@@ -160,8 +160,8 @@ def test_an_answer_that_comes_after_the_timeout_makes_no_second_event(tmp_path: 
     assert len(server.headers) == 3
 
 
-def test_a_key_repaired_in_its_file_works_without_a_restart(tmp_path: Path, cluster: Servers) -> None:
-    server = cluster()
+def test_a_key_repaired_in_its_file_works_without_a_restart(tmp_path: Path, servers: Servers) -> None:
+    server = servers()
     (tmp_path / "key").write_text("revoked")
     gate, frame = gateway(server.url, read_key=KeyFile(tmp_path / "key")), a_frame()
     repair = Thread(target=lambda: (time.sleep(0.2), (tmp_path / "key").write_text("secret")))
@@ -172,8 +172,8 @@ def test_a_key_repaired_in_its_file_works_without_a_restart(tmp_path: Path, clus
     assert list(server.events) == [frame.frame_id]
 
 
-def test_a_connection_closed_while_nobody_spoke_costs_no_try(tmp_path: Path, cluster: Servers) -> None:
-    server, frames = cluster(), [a_frame() for _ in range(4)]
+def test_a_connection_closed_while_nobody_spoke_costs_no_try(tmp_path: Path, servers: Servers) -> None:
+    server, frames = servers(), [a_frame() for _ in range(4)]
     server.moods += ["then close", None, "lost", None]
     assert uploaded(gateway(server.url), tmp_path, *frames) == 0
 
@@ -210,12 +210,12 @@ def test_a_gateway_that_is_forever_about_to_answer_is_not_waited_for(
     assert took_s < 3
 
 
-def test_the_fallback_takes_over_and_the_first_address_takes_back(tmp_path: Path, cluster: Servers) -> None:
-    first, second = cluster(), cluster()
+def test_the_fallback_takes_over_and_the_first_address_takes_back(tmp_path: Path, servers: Servers) -> None:
+    first, second = servers(), servers()
     first.close()
     gate = gateway(first.url, second.url, home_s=0.05)
     assert uploaded(gate, tmp_path, a_frame()) == 0
-    again = cluster(port=first.server_port)
+    again = servers(port=first.server_port)
     until_s = time.monotonic() + 10
     while not again.events and time.monotonic() < until_s:
         uploaded(gate, tmp_path, a_frame())
@@ -226,8 +226,8 @@ def test_the_fallback_takes_over_and_the_first_address_takes_back(tmp_path: Path
     assert second.events
 
 
-def test_a_limited_line_is_not_used_faster(cluster: Servers) -> None:
-    server = cluster()
+def test_a_limited_line_is_not_used_faster(servers: Servers) -> None:
+    server = servers()
     gate = gateway(server.url, bytes_per_second=100_000)
     began_s = time.monotonic()
     for _ in range(3):
@@ -239,8 +239,8 @@ def test_a_limited_line_is_not_used_faster(cluster: Servers) -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 1000])
-def test_closing_ends_a_request_in_flight(cluster: Servers, limit: int | None) -> None:
-    server = cluster()
+def test_closing_ends_a_request_in_flight(servers: Servers, limit: int | None) -> None:
+    server = servers()
     server.moods.append("late")
     gate, failures = gateway(server.url, bytes_per_second=limit, timeout_s=30), []
 
@@ -261,8 +261,8 @@ def test_closing_ends_a_request_in_flight(cluster: Servers, limit: int | None) -
     assert time.monotonic() - closed_s < 2
 
 
-def test_a_heartbeat_tells_the_time_to_a_box_whose_clock_is_a_year_behind(cluster: Servers) -> None:
-    server, clock = cluster(), ClusterClock()
+def test_a_heartbeat_tells_the_time_to_a_box_whose_clock_is_a_year_behind(servers: Servers) -> None:
+    server, clock = servers(), ClusterClock()
     heartbeat = Heartbeat(Connection(Addresses([server.url])), lambda: "secret", dict, clock, 30.0)
     heartbeat.beat()
     heartbeat.close()
@@ -274,8 +274,8 @@ def test_a_heartbeat_tells_the_time_to_a_box_whose_clock_is_a_year_behind(cluste
     assert float(headers["X-Clock-Offset"]) == pytest.approx(365 * 86_400, abs=0.5)
 
 
-def test_a_box_is_enrolled_once_and_its_key_kept(tmp_path: Path, cluster: Servers) -> None:
-    server, file = cluster(), tmp_path / "key"
+def test_a_box_is_enrolled_once_and_its_key_kept(tmp_path: Path, servers: Servers) -> None:
+    server, file = servers(), tmp_path / "key"
 
     assert enrol_into(file, server.url, "good-code") == "front"
     assert file.read_text() == "own-key\n"
@@ -315,9 +315,9 @@ class Certificates:
         return tls_context(self.folder / f"{authority}.pem", shown)
 
 
-def test_with_the_right_certificates_frames_go_over_one_kept_connection(tmp_path: Path, cluster: Servers) -> None:
+def test_with_the_right_certificates_frames_go_over_one_kept_connection(tmp_path: Path, servers: Servers) -> None:
     certificates = Certificates(tmp_path)
-    server = cluster(tls=certificates.server_context())
+    server = servers(tls=certificates.server_context())
     gate = gateway(server.url, tls=certificates.box("ours", "box"))
     for _ in range(3):
         gate.post(a_frame())
@@ -337,10 +337,10 @@ def test_with_the_right_certificates_frames_go_over_one_kept_connection(tmp_path
     ],
 )
 def test_with_wrong_certificates_no_frame_goes_and_one_line_says_why(
-    tmp_path: Path, cluster: Servers, authority: str, certificate: str | None, title: str
+    tmp_path: Path, servers: Servers, authority: str, certificate: str | None, title: str
 ) -> None:
     certificates = Certificates(tmp_path)
-    server = cluster(tls=certificates.server_context())
+    server = servers(tls=certificates.server_context())
     with pytest.raises(TryLater) as raised:
         gateway(server.url, tls=certificates.box(authority, certificate)).post(a_frame())
 
@@ -349,9 +349,9 @@ def test_with_wrong_certificates_no_frame_goes_and_one_line_says_why(
     assert server.headers == []
 
 
-def test_closing_ends_a_request_over_tls_too(tmp_path: Path, cluster: Servers) -> None:
+def test_closing_ends_a_request_over_tls_too(tmp_path: Path, servers: Servers) -> None:
     certificates = Certificates(tmp_path)
-    server = cluster(tls=certificates.server_context())
+    server = servers(tls=certificates.server_context())
     server.moods.append("late")
     gate = gateway(server.url, tls=certificates.box("ours", "box"), timeout_s=30)
     closing = Thread(target=lambda: (time.sleep(0.3), gate.close()))

@@ -59,6 +59,15 @@ def test_a_claim_that_ended_leaves_its_number_behind(engine: sa.Engine) -> None:
         history.renew(2, NOW)
 
 
+def test_whether_anybody_holds_the_claim_is_seen_by_others(engine: sa.Engine) -> None:
+    history = History(engine)
+    before = history.is_claimed(NOW)
+    number = history.claim(NOW)
+    held, late = history.is_claimed(NOW), history.is_claimed(NOW + CLAIM + timedelta(seconds=1))
+    history.release_claim(number, NOW)
+    assert (before, held, late, history.is_claimed(NOW)) == (False, True, False, False)
+
+
 def test_a_claim_that_is_renewed_at_the_same_moment_is_not_lost(engine: sa.Engine) -> None:
     history = History(engine)
     number, late = history.claim(NOW), NOW + CLAIM + timedelta(seconds=1)

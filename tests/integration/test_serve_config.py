@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from ray.serve.config import AutoscalingConfig
 
 from backup.deployments import BackupReplica
 from cluster.cli.serve_config import check, problems_of
@@ -35,6 +37,7 @@ from serve_apps.app import RecognizerArgs
 from serve_apps.load.deployments import ForecasterReplica
 from serve_apps.notifications.deployments import CourierReplica
 from serve_apps.recognition.deployments import BatchLimits, RecognizerReplica
+from serve_apps.watch.deployments import WatchReplica
 from tests.conftest import eventually
 
 BOTH = State("blue", {"blue": Deployed("yunet-dlib-1"), "green": Deployed("yunet-dlib-1")}, {"blue": 99, "green": 1})
@@ -47,6 +50,20 @@ def test_a_start_with_a_misspelt_key_is_refused_with_the_right_one() -> None:
 
     with pytest.raises(CannotStart, match=r"serve\.yaml: .*max_replica: .*did you mean max_replicas\?"):
         check_config(config)
+
+
+def test_serve_looks_over_more_than_one_report_of_the_load() -> None:
+    """Ray reads the interval from here alone, whatever it says of its environment variables."""
+    (scaling,) = [
+        deployment["autoscaling_config"]
+        for application in shipped()["applications"]
+        for deployment in application.get("deployments", ())
+        if "autoscaling_config" in deployment
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        taken = AutoscalingConfig(**scaling)
+    assert 3 * taken.metrics_interval_s <= taken.look_back_period_s
 
 
 @pytest.fixture
@@ -163,6 +180,7 @@ def test_our_deployments_are_called_as_the_strict_check_says() -> None:
         "courier": CourierReplica,
         "forecaster": ForecasterReplica,
         "backup": BackupReplica,
+        "watch": WatchReplica,
     }
     assert {kind: deployment.name for kind, deployment in ours.items()} == DEPLOYMENTS
     assert set(BatchLimits.model_fields) == set(BATCHES)

@@ -110,7 +110,7 @@ def rows_of(kept: Vault, manifest: Manifest, table: str) -> list[dict[str, objec
 ACTS = st.lists(st.tuples(st.sampled_from(["post", "enrol", "erase", "face", "prune"]), st.integers(0, 3)), max_size=12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(ACTS, min_size=1, max_size=3))
 def test_whatever_happens_what_changed_is_all_that_changed(rounds: list[list[tuple[str, int]]]) -> None:
     with TemporaryDirectory() as folder, house(Path(folder) / "data") as home:

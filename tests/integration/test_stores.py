@@ -25,6 +25,8 @@ from alembic.migration import MigrationContext
 from apprise.plugins.custom_json import NotifyJSON
 
 from cluster.deployment.history import rollouts
+from cluster.monitoring.meter import SILENT, Meter
+from cluster.monitoring.spans import Told
 from cluster.security import device_codes
 from cluster.security.api_keys import KeyCheck, KeyStore, Scope
 from cluster.security.keyring import Keyring, KeyringError
@@ -48,6 +50,7 @@ from serve_apps.notifications.courier import Courier
 from serve_apps.notifications.outbox import LEASE, MOST_ATTEMPTS, Notice, Outbox
 from serve_apps.notifications.rules import Rule, Rules
 from serve_apps.pipeline import Pipeline, record
+from tests.noted import Noted
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPACE = "space-1"
@@ -173,7 +176,7 @@ def test_no_file_key_outlives_an_erasure_that_is_about_to_commit(house: Househol
         saving.start()
         saving.join(0.3)
 
-    sa.event.listen(house.keyring._engine, "commit", meanwhile, once=True)
+    sa.event.listen(house.keyring.database, "commit", meanwhile, once=True)
     house.keyring.destroy([person.id])
     saving.join()
 
@@ -712,9 +715,17 @@ class Clock:
         return self.now
 
 
-def a_courier(house: Household, clock: Clock, resend: frozenset[str] = frozenset(), **urls: str) -> Courier:
+def a_courier(
+    house: Household,
+    clock: Clock,
+    resend: frozenset[str] = frozenset(),
+    meter: Meter = SILENT,
+    told: Callable[[Told], None] = lambda _: None,
+    **urls: str,
+) -> Courier:
     rules = Rules((), urls, resend)
-    return Courier(house.outbox, lambda: rules, LogChannel(house.folder / "notices.log"), clock)
+    log = LogChannel(house.folder / "notices.log")
+    return Courier(house.outbox, lambda: rules, log, clock, meter=meter, told=told)
 
 
 def logged(house: Household) -> list[str]:
@@ -747,6 +758,45 @@ def test_a_recipient_that_is_away_gets_its_notice_when_it_is_back(house: Househo
     clock.now += timedelta(seconds=2)
     assert courier.round() == 1
     assert house.outbox.count() == {"delivered": 1}
+
+
+def test_each_try_of_a_notice_is_told_with_the_trace_of_its_frame(house: Household, receiver: Receiver) -> None:
+    owed(house, 1, "family", "log")
+    clock, tries = Clock(), []
+    courier = a_courier(house, clock, told=tries.append, family=receiver.url)
+    receiver.status = 503
+    courier.round()
+    receiver.status = 200
+    clock.now += timedelta(seconds=2)
+    courier.round()
+
+    assert {(each.channel, each.status, each.attempts) for each in tries} == {
+        ("log", "delivered", 1),
+        ("json", "retried", 1),
+        ("json", "delivered", 2),
+    }
+    assert {each.frame_id for each in tries} == {"frame-0"}
+    assert all(each.began <= each.ended for each in tries)
+
+
+def test_what_became_of_notices_is_counted_by_channel_and_how_long_each_took(
+    house: Household, receiver: Receiver
+) -> None:
+    owed(house, 2, "family", "log", "stranger")
+    clock, noted = Clock(), Noted()
+    clock.now += timedelta(seconds=3)
+
+    a_courier(house, clock, meter=noted, family=receiver.url).round()
+
+    (verdict,) = {key[2] for key in noted.counted}
+    assert {key: times for key, times in noted.counted.items() if times} == {
+        ("notifications_sent_total", "json", verdict, "delivered"): 2,
+        ("notifications_sent_total", "log", verdict, "delivered"): 2,
+        ("notifications_sent_total", "", verdict, "retried"): 2,
+    }
+    assert ("notifications_sent_total", "json", verdict, "gave_up") in noted.counted  # the first one has to be a step
+    assert [labels for _, labels in noted.observed].count(("press_to_notification_seconds", "json")) == 2
+    assert all(value >= 3 for value, _ in noted.observed)
 
 
 def test_a_recipient_that_left_the_file_is_tried_again_later(house: Household) -> None:

@@ -12,6 +12,7 @@ from cluster.cli.bench.backup import backup
 from cluster.cli.bench.engine import engine
 from cluster.cli.bench.floor import floor
 from cluster.cli.bench.gallery import gallery
+from cluster.cli.bench.observe import observe
 from cluster.cli.bench.recall import recall
 from cluster.cli.bench.release import release
 from cluster.cli.bench.results import results
@@ -28,6 +29,7 @@ for command in (
     engine,
     floor,
     gallery,
+    observe,
     recall,
     release,
     results,

@@ -20,8 +20,8 @@ from cluster.cli.bench.output import AsJson, show
 from cluster.cli.bench.own_cluster import cluster_of_its_own, free_ports
 from cluster.deployment.control import Serve
 from cluster.deployment.token import token_of
-from cluster.launcher import temp_folder
 from cluster.preflight import Ports
+from cluster.temporary import temp_folder
 from serve_apps.settings import load
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ from shutil import rmtree
 from rich.console import Console
 
 from cluster.cli.access import temporary_key
-from cluster.cli.up import prepare
-from cluster.launcher import local_cluster, temp_folder
+from cluster.cli.up import build_graphs, prepare
+from cluster.launcher import local_cluster
 from cluster.preflight import Ports, free_port
 from cluster.sample_run import enrol_samples
 from cluster.security.api_keys import Scope
+from cluster.temporary import temp_folder
 from serve_apps.settings import load
 
 
@@ -41,9 +42,12 @@ def cluster_of_its_own(
         os.environ.update(furnish(Path(folder)) if furnish else {})
         settings = load()
         prepare(settings)
+        build_graphs(settings)
         say = Console(stderr=True).print
         with (
-            local_cluster(settings.folder, ports or free_ports(), say, backed_up=bool(settings.backup_url)) as url,
+            local_cluster(
+                settings.folder, ports or free_ports(), say, backed_up=bool(settings.backup_url), rest="before"
+            ) as url,
             temporary_key("bench", frozenset({Scope.FRAMES, Scope.PEOPLE})) as key,
         ):
             enrol_samples(url, key)

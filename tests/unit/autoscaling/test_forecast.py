@@ -124,7 +124,7 @@ def test_a_peak_outside_is_that_of_the_nearest_bin() -> None:
     assert found.peak(9999, 0) == 4.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.one_of(st.floats(), st.floats(0, 1e5)), min_size=1, max_size=300),
     st.floats(-1e9, 4e9),

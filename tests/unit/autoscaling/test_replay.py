@@ -12,6 +12,7 @@ from autoscaling.history import MINUTE
 from autoscaling.policy import Scaling
 from autoscaling.replay import LAG_S, Ours, forecaster, outlook
 from autoscaling.simulate import Fleet, Notes, Run, Tick
+from autoscaling.stats import horizon_of
 
 FLEET = Fleet(replicas_per_node=16)
 
@@ -35,6 +36,12 @@ def test_a_forecast_reaches_the_policy_after_its_lag() -> None:
     changed = next(second for second, target in enumerate(found, 1) if target > 2)
     assert changed == 60 + LAG_S
     assert found[-1] == 7  # 300/s of 14 ms, 60 % full
+
+
+def test_the_next_minute_is_seen_when_a_start_would_reach_into_it_and_no_sooner() -> None:
+    rush = [Forecast(0.0, 60.0, (0.0, 300.0), (0.0, 300.0), "told") for _ in range(2)]
+    found = ticks(Ours(Scaling(), FLEET, rush, 0.0), 120, 2)
+    assert next(second for second, target in enumerate(found, 1) if target > 2) == 60 - horizon_of(4.0)
 
 
 def test_forecasts_use_nothing_that_comes_after_them() -> None:

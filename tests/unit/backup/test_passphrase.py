@@ -35,9 +35,9 @@ def test_what_was_changed_does_not_open(passphrase: Passphrase, changed: str) ->
         passphrase.unwrap({name: value for name, value in wrapped.items() if name != changed})
 
 
-@pytest.mark.parametrize("text", ["", "short", "\n"])
+@pytest.mark.parametrize("text", ["", "short", "\n", " " * 20, "abababababab"])
 def test_a_passphrase_that_is_short_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(WrongKey, match="at least 12 characters"):
+    with pytest.raises(WrongKey, match="at least"):
         passphrase_in(tmp_path / "short", text).wrap(b"secret")
 
 

@@ -97,6 +97,6 @@ class BesideEachOther(RuleBasedStateMachine):
 
 
 BesideEachOther.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=30, suppress_health_check=list(HealthCheck)
 )
 TestBesideEachOther = BesideEachOther.TestCase

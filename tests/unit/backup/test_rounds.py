@@ -61,6 +61,21 @@ def test_what_fails_is_told_and_tried_again_ever_later() -> None:
     assert desk.done == [desk.now - 1]
 
 
+def test_a_bucket_that_was_away_for_an_hour_has_a_snapshot_within_a_minute_of_its_return() -> None:
+    desk = Desk(error=TargetUnavailable("the bucket does not answer"))
+    rounds = desk.rounds()
+    waits = []
+    while desk.now < 100 + 3600:
+        waits.append(rounds.round())
+        desk.now += waits[-1]
+    desk.error = None
+
+    rounds.round()
+
+    assert max(waits) == 60
+    assert desk.done == [desk.now - 1]
+
+
 def test_somebody_else_at_work_is_no_failure() -> None:
     desk = Desk(error=Busy("another snapshot is being taken"))
     assert desk.rounds().round() == 2

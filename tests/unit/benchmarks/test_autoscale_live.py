@@ -85,7 +85,7 @@ def test_frames_are_late_from_when_they_were_due_and_failures_are_named() -> Non
 def test_an_announced_swing_is_in_the_file_of_rushes_at_its_minute_and_another_is_not() -> None:
     start = datetime(2026, 11, 28, 23, 59, tzinfo=UTC).timestamp()
 
-    (rush,) = parsed(announced(Swing(), start)).rushes
+    (rush,) = parsed(announced(Swing(low=3.0, high=30.0), start)).rushes
 
     assert (rush.at, rush.minutes, rush.dates, rush.per_s) == (time(0, 0), 1, frozenset({date(2026, 11, 29)}), 27.0)
     assert parsed(announced(Swing(announced=False), start)).rushes == ()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.processes import private_written_kb
-from serve_apps.replica import log_with_serve, return_freed_memory
+from serve_apps.replica import log_with_serve, lose_lines_quietly, return_freed_memory
 
 
 def held_kb() -> int:
@@ -54,3 +54,31 @@ def test_what_the_application_logs_is_in_serves_file_at_once_and_once(serve_log:
     logging.getLogger("serve_apps.notifications.courier").info("device.back id=%s", "abc")
 
     assert serve_log.read_text() == "device.back id=abc\n"
+
+
+class IntoTheLog:
+    """Standard error as Serve has it in a replica: each line goes into the log. It ends what would have no end."""
+
+    lines = 0
+
+    def write(self, text: str) -> None:
+        self.lines += 1
+        if self.lines < 200:
+            logging.getLogger("ray.serve").warning(text)
+
+
+def test_a_full_disk_loses_a_line_and_makes_no_others_of_it(
+    serve_log: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "full.log").symlink_to("/dev/full")
+    kept = logging.getLogger("ray.serve").handlers[0]
+    assert isinstance(kept, MemoryHandler)
+    kept.setTarget(logging.FileHandler(tmp_path / "full.log"))
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    monkeypatch.setattr("sys.stderr", into := IntoTheLog())
+    log_with_serve()
+    lose_lines_quietly()
+
+    logging.getLogger("serve_apps.api.failover").warning("recognizer.no_answer name=%s", "blue")
+
+    assert (into.lines, kept.buffer) == (0, [])

@@ -119,7 +119,7 @@ def test_a_damaged_release_does_not_verify_and_the_others_are_still_listed(
         (["pack", "X/Y", "--recipe", "yunet-sface"], "name: String should match"),
         (["pack", "x", "--from", "yunet-sfacs"], "did you mean yunet-sface?"),
         (["pack", "x", "--recipe", "yunet-sface", "--threshold", "3"], "threshold: Input should be less"),
-        (["pack", "x", "--recipe", "yunet-sface", "--threshold", "nan"], "threshold: "),
+        (["pack", "x", "--recipe", "yunet-sface", "--threshold", "nan"], "'--threshold': nan"),
         (["pack", "x", "--recipe", "yunet-sface", "--weights", "embedder=f"], "needs one --licence"),
         (["pack", "x", "--recipe", "yunet-sface", "--card", "/nowhere"], "/nowhere: the model card cannot be read"),
         (["show", "../../etc"], "is no release's name"),

@@ -68,8 +68,8 @@ def test_the_shipped_config_is_right() -> None:
 def test_the_application_of_snapshots_has_its_name_and_takes_nothing() -> None:
     wrong = SNAPSHOTS | {"name": "backups", "args": {"every": 10}}
     assert told(lambda config: config["applications"].append(wrong)) == [
-        "applications[4].name: backups is no name of an application of cluster.backup_app:backup: backup",
-        "applications[4].args.every: no such key; backup takes none",
+        "applications[5].name: backups is no name of an application of cluster.backup_app:backup: backup",
+        "applications[5].args.every: no such key; backup takes none",
     ]
 
 

@@ -13,6 +13,7 @@ from cluster.security.api_keys import (
     KeysUnavailable,
     Scope,
     UnknownKey,
+    id_of,
     keys,
     metadata,
 )
@@ -171,3 +172,14 @@ def test_keys_are_listed_the_oldest_first(store: KeyStore) -> None:
         store.create(name, FRAMES, NOW + timedelta(days=days))
 
     assert [key.name for key in store.all()] == ["first", "second"]
+
+
+def test_of_keys_that_are_refused_those_that_were_right_once_are_known(store: KeyStore, check: KeyCheck) -> None:
+    revoked = store.create("front door", FRAMES, NOW)
+    store.revoke(id_of(revoked), NOW)
+    ended = store.create("for a day", FRAMES, NOW, NOW + timedelta(days=1))
+    wrong = f"db_{id_of(revoked)}_{'x' * 43}"
+
+    refused = [given for given in (revoked, ended, wrong, "nonsense") if check(given, NOW + timedelta(days=2)) is None]
+
+    assert [check.has_ended(given) for given in refused] == [True, True, False, False]

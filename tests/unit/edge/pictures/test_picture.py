@@ -47,7 +47,7 @@ def test_a_dark_sharp_picture_is_sharper_than_its_dark_blurred_neighbour(photo: 
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_reduced_picture_is_small_but_not_smaller_than_needed(width: int, height: int) -> None:
     small = reduced(np.zeros((height, width, 3), np.uint8))
 
@@ -60,7 +60,7 @@ starts, fractions = st.floats(0, 0.99), st.floats(0, 1)
 
 
 @given(st.integers(1, 200), st.integers(1, 200), starts, starts, fractions, fractions)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_crop_lies_in_the_picture_and_is_never_empty(
     width: int, height: int, x: float, y: float, wide: float, high: float
 ) -> None:
@@ -84,7 +84,7 @@ def test_a_crop_shows_the_part_it_names() -> None:
 
 
 @given(st.integers(1, 900), st.integers(1, 900), st.integers(160, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_scaling_keeps_the_shape_and_never_enlarges(width: int, height: int, longest: int) -> None:
     result = scaled(np.zeros((height, width, 3), np.uint8), longest)
 
@@ -93,7 +93,7 @@ def test_scaling_keeps_the_shape_and_never_enlarges(width: int, height: int, lon
 
 
 @given(st.integers(16, 320), st.integers(16, 240), st.integers(2_000, 60_000), st.integers(0, 120))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_jpeg_never_exceeds_its_budget_whatever_the_picture(
     width: int, height: int, max_bytes: int, first: int
 ) -> None:
@@ -104,7 +104,7 @@ def test_a_jpeg_never_exceeds_its_budget_whatever_the_picture(
 
 
 @given(st.integers(40_000, 150_000), st.integers(40, 95))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_quality_is_the_best_that_fits_wherever_the_search_begins(max_bytes: int, first: int) -> None:
     pixels = cv2.resize(cv2.imread(str(PHOTOS / "barred-2.jpg")), (640, 480))
 

@@ -20,7 +20,7 @@ def times(found: Shots) -> list[float]:
 
 
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=60), st.floats(0, 10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_few_shots_are_kept_none_too_old_and_always_the_newest(at: list[float], keep_s: float) -> None:
     all_of_them = shots(*sorted(at))
 

@@ -102,7 +102,7 @@ def test_a_checked_file_that_describes_no_frame_is_damage() -> None:
         decode(b"\n".join((header, digest(header), digest(header + b"\nbody"), b"body")))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 2000), bits=st.integers(1, 255), encrypted=st.booleans())
 def test_any_flipped_byte_is_damage(a_frame: FrameMaker, at: int, bits: int, encrypted: bool) -> None:
     key = KEY if encrypted else None

@@ -472,7 +472,7 @@ def spoil(data: bytes, kind: str, at: int, bits: int) -> bytes:
     return data[:at] + bytes([data[at] ^ bits]) + data[at + 1 :]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damage=DAMAGE)
 def test_no_damage_to_the_files_ever_stops_the_queue_or_yields_wrong_bytes(
     tmp_path_factory: pytest.TempPathFactory, a_frame: FrameMaker, damage: list[tuple[str, int, int, int]]

@@ -206,7 +206,7 @@ class SpoolUnderFaults(RuleBasedStateMachine):
             self.power_is_back()
 
 
-QUICK = settings(max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=200, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
 """A machine that is busy with other tests makes no test wrong."""
 
 FIND = settings(QUICK, max_examples=2000, phases=[Phase.generate], database=None)

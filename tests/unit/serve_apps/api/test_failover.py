@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cluster.monitoring.journey import begun
 from serve_apps.api import routing
 from serve_apps.api.failover import Failover
 from serve_apps.api.problems import RecognizerUnavailable
@@ -27,6 +28,7 @@ class Applications:
         self.names = names
         self.broken: dict[str, Callable[[], Any]] = {}
         self.asked: list[str] = []
+        self.arguments: list[tuple[object, ...]] = []
         self.forgotten: list[str] = []
         self.noted: list[FailedTry] = []
         self.now = NOW
@@ -39,6 +41,7 @@ class Applications:
             raise LookupError(f"Application '{name}' does not exist.")
 
         async def call(*arguments: object) -> Any:
+            self.arguments.append(arguments)
             if name in self.broken:
                 await asyncio.sleep(0)
                 return await self.broken[name]()
@@ -181,3 +184,12 @@ def test_the_routing_that_holds_is_told_now_and_with_each_new_one_but_never_one_
     failover.route(Routing(weights={BLUE: 3}, epoch=3))
 
     assert told == [{BLUE: 1}, {BLUE: 3}]
+
+
+def test_a_recognizers_log_can_say_which_frame_it_is_about() -> None:
+    applications = Applications(BLUE)
+    with begun() as journey:
+        journey.frame_id, journey.camera_id = FRAME.frame_id, FRAME.camera_id
+        applications.recognize()
+
+    assert applications.arguments == [(b"image", 7, journey.names())]

@@ -40,7 +40,7 @@ class House:
         return {path.name for path in self.folder.iterdir()} if self.folder.exists() else set()
 
     def keys(self) -> int:
-        with self.keyring._engine.connect() as connection:
+        with self.keyring.database.connect() as connection:
             return int(connection.scalar(sa.text("SELECT count(*) FROM file_keys")) or 0)
 
 

@@ -23,6 +23,7 @@ from serve_apps.gallery.lists import Lists
 from serve_apps.gallery.person import NewFace, Person
 from serve_apps.gallery.saved import SavedIndex, SavedIndexError
 from serve_apps.gallery.store import Gallery
+from tests.conftest import eventually
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPACE = "space-1"
@@ -464,6 +465,8 @@ def test_answers_are_right_while_a_thread_makes_merges_and_saves(house: House, m
             there.remove(number - 1)
         for asked in {number, max(number - 1, 0), number // 2}:
             assert house.nearest(index, asked) == (f"Person {asked}" if asked in there else "nobody")
+        if number == 2 * LARGE:
+            assert eventually(lambda: index.search.lists is not None)
 
     assert keeper.stop(10)
     assert index.search.lists is not None

@@ -73,7 +73,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CHANGES, st.integers(1, 5), st.integers(0, 1_000))
 def test_exact_and_approximate_search_answer_alike_whatever_was_added_and_removed(
     changes: list[tuple[int, int, Standing, bool]], count: int, seed: int
@@ -95,7 +95,7 @@ def test_exact_and_approximate_search_answer_alike_whatever_was_added_and_remove
         assert nearest(face, approximately, count) == nearest(face, exactly, count)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 40))
 def test_the_sieve_of_exact_search_keeps_whatever_is_near(seed: int, count: int, per_person: int) -> None:
     embeddings = faces(seed, 1_500)

@@ -81,6 +81,17 @@ def test_while_the_database_is_away_the_last_forecast_is_good_for_a_while(caplog
     assert outlook.stats() == {START: 2.5}
 
 
+def test_a_rush_comes_nearer_between_two_readings() -> None:
+    now = [AT]
+    outlook = Outlook(lambda: facts(None, 8.0, 20.0), BLUE, ServiceTime(), 2.5, clock=lambda: now[0])
+    outlook.round()
+    seen = []
+    for seconds in (44, 46):
+        now[0] = AT + seconds
+        seen.append(outlook.stats()[within(15)])
+    assert seen == [8.0, 20.0]
+
+
 @pytest.mark.parametrize("odd", [{}, {"upper": [1.0]}, {"upper": "x", "start": 0}])
 def test_facts_of_another_version_are_no_forecast(odd: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     outlook = Outlook(lambda: facts() | {"forecast": (NOW, odd)}, BLUE, ServiceTime(), 1.0, clock=lambda: AT)

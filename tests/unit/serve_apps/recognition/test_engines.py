@@ -29,6 +29,8 @@ class Household:
             ]
         )
 
+    version = 0
+
     def at_least(self, version: int) -> Candidates:
         return self._candidates
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from serve_apps.faces import Box, Embedding, Face, Standing
 from serve_apps.gallery.index import search_of
 from serve_apps.gallery.person import Member
-from serve_apps.recognition.match import Candidates, MatchRules, accepted, identify, nearest
+from serve_apps.recognition.match import Candidates, MatchRules, accepted, identify, nearest, sureness
 
 RULES = MatchRules(threshold=0.5, margin=0.1)
 
@@ -142,3 +142,17 @@ def test_whatever_comes_nobody_is_there_twice_and_every_match_keeps_the_rules(
     assert len({identity.person_id for identity in matched}) == len(matched)
     assert all(identity.distance <= RULES.threshold for identity in matched)
     assert all(identity.margin is None or identity.margin >= RULES.margin for identity in matched)
+
+
+def test_how_sure_an_answer_is_goes_by_what_it_has_left_before_it_would_be_another() -> None:
+    siblings = gallery(("elder", Standing.KNOWN, [0.0]), ("younger", Standing.KNOWN, [0.27]))
+
+    def sure(place: float, candidates: Candidates = HOUSE) -> str:
+        (identity,) = identify([a_face(place)], candidates, RULES)
+        return sureness(identity, RULES)
+
+    assert [sure(place) for place in (0.1, 0.4, 0.48)] == ["high", "medium", "low"]
+    assert [sure(place) for place in (0.51, 0.56, 0.7)] == ["low", "medium", "high"]
+    assert sure(0.05, siblings) == "medium"
+    assert sure(0.12, siblings) == "low"
+    assert sure(0.0, gallery()) == "none"
