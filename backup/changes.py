@@ -31,6 +31,9 @@ MARGIN = 10_000
 
 XID = "pg_current_xact_id()::text::bigint"
 
+NOT_YET = 2**63 - 1
+"""For PostgreSQL's `since`: changes are noted from a transaction on that has not been seen to commit."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -81,6 +84,9 @@ def view(engine: Engine) -> Iterator[View]:
     token = secrets.token_hex(8)
     with engine.begin() as connection:
         marked = _mark(connection, token)
+    if marked and engine.dialect.name == "postgresql":
+        with engine.begin() as connection:
+            _noted_from_now_on(connection)
     with engine.connect() as plain:
         if plain.dialect.name == "sqlite":
             connection = plain.execution_options(reading=True)
@@ -112,9 +118,14 @@ def _mark(connection: Connection, token: str) -> bool:
 
 
 def _make_room(connection: Connection) -> None:
-    """Transactions go on being noted. Where they were not, or may not have been, they are noted from now on."""
-    new = f"since = CASE WHEN {XID} >= until - {MARGIN} THEN {XID} ELSE since END, until = {XID} + {ROOM}"
+    """Transactions go on being noted. Where they were not, or may not have been, they are once this one commits."""
+    new = f"since = CASE WHEN {XID} >= until - {MARGIN} THEN {NOT_YET} ELSE since END, until = {XID} + {ROOM}"
     connection.exec_driver_sql(f"UPDATE backup_clock SET {new}")  # noqa: S608
+
+
+def _noted_from_now_on(connection: Connection) -> None:
+    """A transaction of its own: one with a higher number than `_make_room`'s may have written before that committed."""
+    connection.exec_driver_sql(f"UPDATE backup_clock SET since = {XID} WHERE since = {NOT_YET}")  # noqa: S608
 
 
 def _put_together(connection: Connection) -> None:

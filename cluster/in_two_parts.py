@@ -17,6 +17,8 @@ from cluster.preflight import CannotStart
 
 LATER = frozenset({"courier", "forecaster", "watch", "backup"})
 POLL_SECONDS = 0.2
+STARTS_AGAIN_SECONDS = 30.0
+"""How long Serve may call an application failed of which a replica ended: it starts another by itself."""
 Config = Mapping[str, Any]
 
 
@@ -29,12 +31,18 @@ class Client(Protocol):
 
 
 class Deployed:
-    """A config handed to Serve; `seconds` is how long applications may take to start."""
+    """A config handed to Serve.
 
-    def __init__(self, client: Client, config: Config, seconds: float) -> None:
+    `seconds` is how long applications may take to start, `starts_again` how long one may be failed that Serve mends.
+    """
+
+    def __init__(
+        self, client: Client, config: Config, seconds: float, starts_again: float = STARTS_AGAIN_SECONDS
+    ) -> None:
         self._client = client
         self._config = config
         self._seconds = seconds
+        self._starts_again = starts_again
         self._ended = threading.Event()
 
     def first(self) -> None:
@@ -43,7 +51,7 @@ class Deployed:
         for scaling in scalings(config["applications"]):
             scaling["min_replicas"] = min(1, scaling["min_replicas"])
         self._put(config)
-        self._until_running(config)
+        self._until_running(config, fails_for=0.0)
 
     def rest(self, say: Callable[[str], None], *, wait: bool, only: Collection[str] = LATER) -> None:
         """Deploy the rest too, or `only` that.
@@ -53,7 +61,7 @@ class Deployed:
         config = _only(self._config, lambda name: name not in LATER or name in only)
         self._put(config)
         if wait:
-            self._until_running(config)
+            self._until_running(config, fails_for=0.0)
         else:
             threading.Thread(target=self._watch, args=(config, say), name="rest", daemon=True).start()
 
@@ -63,7 +71,7 @@ class Deployed:
 
     def _watch(self, config: Config, say: Callable[[str], None]) -> None:
         try:
-            self._until_running(config)
+            self._until_running(config, fails_for=self._starts_again)
         except (CannotStart, RuntimeError, OSError) as error:
             if not self._ended.is_set():
                 say(f"doors are answered, but {error}; see 'doorbell diagnose'")
@@ -74,15 +82,18 @@ class Deployed:
         except (RuntimeError, ConnectionError) as error:
             raise CannotStart(f"Serve did not start: {_last_error(str(error).splitlines())}") from error
 
-    def _until_running(self, config: Config) -> None:
+    def _until_running(self, config: Config, fails_for: float) -> None:
         awaited, deadline = config["applications"], time.monotonic() + self._seconds
+        well_at = dict.fromkeys((each["name"] for each in awaited), time.monotonic())
         while True:
             found = self._client.get_serve_details()["applications"]
             states = {each["name"]: _state(each, found.get(each["name"], {})) for each in awaited}
             if all(state == "RUNNING" for state in states.values()):
                 return
             for name, state in states.items():
-                if state == "DEPLOY_FAILED":
+                if state != "DEPLOY_FAILED":
+                    well_at[name] = time.monotonic()
+                elif time.monotonic() >= well_at[name] + fails_for:
                     raise CannotStart(f"{name} did not start: {_last_line(found[name])}")
             if time.monotonic() > deadline:
                 raise CannotStart(f"the application did not start within {self._seconds:.0f} s: {states}")

@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     os.umask(0o077)  # what is made here holds keys and names
     try:
-        sys.exit(_run(arguments))
+        sys.exit(_written(_run(arguments)))
     except ModuleNotFoundError as error:
         way_out = "run 'make install' or pip install 'doorbell-cluster[cluster]'"
         sys.exit(_complaint(f"the Python module '{error.name}' is missing; {way_out}"))
@@ -45,6 +45,16 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _complaint(f"the database refused: {' '.join(str(error.orig).split())}")
     except OSError as error:
         return _complaint(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def _written(status: int) -> int:
+    """The status, once all output is; that nobody reads it to its end, as with `| head`, is no fault."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it ends
+        return 1  # as Typer has it for a reader that goes in the middle
+    return status
 
 
 def _command(arguments: list[str]) -> int:

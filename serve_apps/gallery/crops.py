@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import errno
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from serve_apps.recognition.weights import write_atomically
+
+TRIES = 100
+"""To write into a folder that others remove."""
 
 
 class CropsUnavailable(Exception):
@@ -50,7 +54,7 @@ class FolderCrops:
     def put(self, person_id: str, face_id: str, sealed: bytes) -> None:
         """Synced to the disk before it returns."""
         try:
-            write_atomically(self._folder / person_id / face_id, sealed)
+            _write(self._folder / person_id / face_id, sealed)
         except OSError as error:
             raise CropsUnavailable(f"{self._folder}: {error.strerror}") from error
 
@@ -70,6 +74,14 @@ class FolderCrops:
                 _remove_folder(self._folder / person_id)
         except OSError as error:
             raise CropsUnavailable(f"{self._folder}: {error.strerror}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Also while others remove its folder, which is made again then."""
+    for _ in range(TRIES - 1):
+        with suppress(FileNotFoundError, FileExistsError):  # the latter when it went just as it was found there
+            return write_atomically(path, content)
+    return write_atomically(path, content)
 
 
 def _remove_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from backup import changes
 from backup.changes import view
 from backup.manifest import Source
 from backup.tables import OWN, tables_of
@@ -113,6 +114,20 @@ def test_what_a_transaction_writes_that_ends_after_the_view_is_noted(engine: Eng
 
     assert changed(engine, base) == {"gallery_changes": {"3", "4"}}
     assert changed(engine, seen.source) == {"gallery_changes": {"3"}}
+
+
+def test_what_is_written_while_the_first_view_is_made_is_not_missed(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    with connect(str(engine.url)).connect() as slow:
+        monkeypatch.setattr(changes, "_put_together", lambda _: slow.exec_driver_sql(person("Ada")))
+        base = position(engine)
+        monkeypatch.undo()
+        slow.commit()
+
+    assert changed(engine, base) is None
 
 
 def test_marks_are_put_together(engine: Engine) -> None:

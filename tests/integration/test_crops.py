@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -79,6 +81,26 @@ def test_a_removed_person_may_come_back(crops: Crops) -> None:
     crops.put("resident", "face-1", b"after")
 
     assert crops.get("resident", "face-1") == b"after"
+
+
+def test_what_is_put_while_others_remove_it_is_put_all_the_same(tmp_path: Path) -> None:
+    crops, ended = FolderCrops(tmp_path / "crops"), Event()
+
+    def remove() -> None:
+        while not ended.wait(0.005):
+            crops.remove("ada")
+
+    with ThreadPoolExecutor(1) as other:
+        removing = other.submit(remove)
+        try:
+            for _ in range(100):
+                crops.put("ada", "1", b"sealed")
+        finally:
+            ended.set()
+        removing.result()
+    crops.put("ada", "1", b"sealed")
+
+    assert crops.get("ada", "1") == b"sealed"
 
 
 def test_two_prefixes_of_one_bucket_are_two_places(s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,12 +89,28 @@ def test_a_watch_that_does_not_start_leaves_the_doors_answered_and_is_told() -> 
         said.append(line)
         told.set()
 
-    deployed = Deployed(Serve(watch=BROKEN), CONFIG, 1.0)
+    deployed = Deployed(Serve(watch=BROKEN), CONFIG, 1.0, starts_again=0.0)
     deployed.first()
     deployed.rest(say, wait=False)
 
     assert told.wait(5)
     assert "watch did not start: OSError: no clock" in said[0]
+
+
+def test_of_a_replica_that_ended_and_that_serve_starts_again_nothing_is_said() -> None:
+    said: list[str] = []
+    serve = Serve()
+    deployed = Deployed(serve, CONFIG, 60.0)
+    deployed.first()
+    serve.broken = {"gateway": BROKEN}
+    deployed.rest(said.append, wait=False)
+    threading.Event().wait(0.5)
+    serve.broken = {}
+    for thread in threading.enumerate():
+        if thread.name == "rest":
+            thread.join(5)
+
+    assert said == []
 
 
 def test_of_a_cluster_that_ends_nothing_more_is_said() -> None:
