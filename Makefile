@@ -4,12 +4,15 @@ BIN := $(VENV)/bin
 ONCE ?=
 ONLY ?=
 
+# Where it is set, every process compiles our modules again: a second of a core for each command and replica.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check bench install install-dev lock lock-on-a-pi clean
 
 run: install
 	@exec $(BIN)/doorbell up --samples $(if $(ONCE),--once)
 
-# Two at once: what needs a cluster waits most of the time, and shares one.
+# Two at once, as tests/conftest.py parts them: what needs a cluster waits most of the time, and shares one.
 test: install-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 

@@ -24,6 +24,9 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+STARTS_CLUSTERS = frozenset({"test_up.py", "test_backup_in_cluster.py", "test_head_lost.py"})
+
+
 def missing(reason: str) -> None:
     """Skip where a system package is absent; under CI its absence is a failure."""
     if os.environ.get("CI") == "true":
@@ -49,11 +52,19 @@ def eventually(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side go files, but for those with a cluster: one of them at a time is what two cores can bear."""
     for item in items:
-        asks = "cluster" in getattr(item, "fixturenames", ()) and "unit" not in item.path.parts
-        clusters = asks or "e2e" in item.path.parts
-        item.add_marker(pytest.mark.xdist_group("clusters" if clusters else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(lane(item)))
+
+
+def lane(item: pytest.Item) -> str:
+    """Tests of one lane follow each other: those of a file, and all that start or use a cluster.
+
+    Two cores can bear one of these at a time, and beside it the observed house, which waits for alerts.
+    """
+    if "observed_house" in item.path.parts:
+        return "house"
+    asks = "cluster" in getattr(item, "fixturenames", ()) and "unit" not in item.path.parts
+    return "clusters" if asks or item.path.name in STARTS_CLUSTERS else str(item.path)
 
 
 @pytest.fixture(autouse=True)
