@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def sentence(decision: Decision) -> str:
     """What was asked, what holds the number and what the bounds did, with the numbers."""
-    said = [_queue(decision), _forecast(decision), *_held(decision), *_bounded(decision)]
+    said = [_queue(decision), _forecast(decision), *_arrivals(decision), *_held(decision), *_bounded(decision)]
     return f"{_count(decision.target)}: {'; '.join(said)}"
 
 
@@ -36,6 +36,14 @@ def _forecast(decision: Decision) -> str:
     )
 
 
+def _arrivals(decision: Decision) -> list[str]:
+    """Where they ask for more than both others."""
+    asks, arriving = decision.asks, decision.seen.arriving_per_s
+    if arriving is None or (asks.arrivals or 0) <= max(asks.queue or 0, asks.forecast or 0):
+        return []
+    return [f"what has just come asks {asks.arrivals} ({arriving:.1f}/s)"]
+
+
 def _held(decision: Decision) -> list[str]:
     asks, scaling = decision.asks, decision.scaling
     if asks.held == "settling":
@@ -53,7 +61,7 @@ def _bounded(decision: Decision) -> list[str]:
     low, high = decision.asks.bounds
     if decision.asks.contradiction:
         return [f"the bounds contradict each other, {low} to {high} is taken"]
-    asked = max(decision.asks.queue or 0, decision.asks.forecast or 0)
+    asked = max(decision.asks.queue or 0, decision.asks.forecast or 0, decision.asks.arrivals or 0)
     return [f"bounds are {low} to {high}"] if not low <= asked <= high else []
 
 

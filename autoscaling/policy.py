@@ -3,27 +3,28 @@
 Serve's controller calls `decide` several times a second; an exception there would stop every application. What is no
 finite number of at least 0 is taken as unknown, and of what is unknown nothing is concluded.
 
-Wanted is the larger of two:
+Wanted is the largest of three:
 
 - what the queue asks now: requests that run and wait, by `requests_per_replica`;
+- what the requests of the last second ask, as far as they are more than chance: a rush that nobody foretold;
 - what the forecast asks for the moment at which a replica that is started now would answer. With `a` the replicas that
   the expected requests keep busy, that is `a / utilisation` or `a + spare`, whichever is more: waiting falls with the
   replicas that are free, not with their share (A. K. Erlang, 1917), so few replicas need more room than many.
 
-Up at once for a forecast, and for a queue that has asked for more for `up_after_s`: gateways say every second what
-they have, and where frames are rare the one that is just there looks like a mean of one. Down only when
-`down_after_s` seconds in a row wanted fewer, and then to the most that was wanted in them; never below what the
+Up at once for a forecast and for what arrives, and for a queue that has asked for more for `up_after_s`: gateways say
+every second what they have, and where frames are rare the one that is just there looks like a mean of one. Down only
+when `down_after_s` seconds in a row wanted fewer, and then to the most that was wanted in them; never below what the
 forecast will want again before ending a replica would have paid; and the queue must ask for fewer even if each
 replica had `hysteresis` less. Time is counted from call to call, so a clock that jumps decides nothing.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
+from autoscaling.asks import MOST_REPLICAS, asked_by_arrivals, asked_by_queue, asked_by_rate
 from autoscaling.explain import sentence
 from autoscaling.scaling import BadScaling as BadScaling
 from autoscaling.scaling import Scaling as Scaling
@@ -31,9 +32,6 @@ from autoscaling.scaling import known
 
 LONGEST_GAP_S = 30.0
 """Between two calls; more is a clock that jumped or a controller that slept, and counts as no time."""
-
-MOST_REPLICAS = 1_000_000
-"""Whatever the numbers ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,8 @@ class Observation:
     start_s: float | None
     """Measured seconds from the decision until a new replica answers."""
     bounds: Bounds
+    arriving_per_s: float | None = None
+    """Requests a second that came within the last `ARRIVING_S`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ class Asks:
 
     queue: int | None
     forecast: int | None
+    arrivals: int | None
     later: int | None
     """What the forecast will want again before ending a replica pays."""
     held: str
@@ -140,19 +141,20 @@ def decide(seen: Observation, scaling: Scaling, memory: Memory) -> Decision:
     low, high, contradiction = _bounds(seen)
     present = max(low, min(high, _whole(seen.target, low)))
     elapsed, requests = _elapsed(seen.now, memory.last), known(seen.requests)
-    forecast = _asked_by_forecast(seen.expected_per_s, seen.service_s, scaling)
-    later = _asked_by_forecast(seen.expected_later_per_s, seen.service_s, scaling)
+    forecast = asked_by_rate(seen.expected_per_s, seen.service_s, scaling)
+    arrivals = asked_by_arrivals(seen.arriving_per_s, seen.service_s, scaling, present)
+    later = asked_by_rate(seen.expected_later_per_s, seen.service_s, scaling)
     queue, settled, unsettled = None, 0.0, scaling.settle_s
     rising = _Rising()
     if requests is not None:
-        queue, settled = _ceil(requests / scaling.requests_per_replica), memory.seen_s + elapsed
+        queue, settled = asked_by_queue(requests, scaling.requests_per_replica), memory.seen_s + elapsed
         unsettled -= settled
     if requests is None or unsettled > 0:
         chosen = _Choice(present, 0.0, 0, "settling", unsettled)
     else:
         rising = _rising(queue or 0, present, high, memory, scaling.up_after_s, elapsed)
-        wanted = max(rising.granted, forecast or 0)
-        eased = _ceil(requests / (scaling.requests_per_replica * (1 - scaling.hysteresis)))
+        wanted = max(rising.granted, forecast or 0, arrivals or 0)
+        eased = asked_by_queue(requests, scaling.requests_per_replica * (1 - scaling.hysteresis))
         stays = max(low, min(high, max(wanted, eased, later or 0)))
         if rising.left_s > 0 and wanted <= present:  # neither more nor fewer, until it is known which
             chosen = _Choice(present, memory.below_s, memory.most, "rising", rising.left_s)
@@ -160,7 +162,7 @@ def decide(seen: Observation, scaling: Scaling, memory: Memory) -> Decision:
             chosen = _chosen(present, max(low, min(high, wanted)), stays, memory, scaling.down_after_s, elapsed)
     seen_s = min(settled, scaling.settle_s)
     kept = Memory(known(seen.now), seen_s, chosen.below_s, chosen.most, rising.above_s, rising.least)
-    asks = Asks(queue, forecast, later, chosen.held, chosen.held_s, (low, high), contradiction)
+    asks = Asks(queue, forecast, arrivals, later, chosen.held, chosen.held_s, (low, high), contradiction)
     return Decision(chosen.target, kept, asks, seen, scaling)
 
 
@@ -201,14 +203,6 @@ def _chosen(present: int, wanted: int, stays: int, memory: Memory, down_after_s:
     return _Choice(min(present, most), 0.0, 0, "", 0.0)
 
 
-def _asked_by_forecast(per_s: float | None, service_s: float | None, scaling: Scaling) -> int | None:
-    rate, service = known(per_s), known(service_s)
-    if rate is None or service is None:
-        return None
-    busy = rate * service
-    return _ceil(max(busy / scaling.utilisation, busy + scaling.spare))
-
-
 def _bounds(seen: Observation) -> tuple[int, int, bool]:
     """The larger of two that contradict each other is the maximum; without a maximum nothing is added."""
     low = _whole(seen.bounds.minimum, 0)
@@ -225,8 +219,3 @@ def _elapsed(now: float, last: float | None) -> float:
 def _whole(value: object, otherwise: int) -> int:
     number = known(value)
     return otherwise if number is None else int(min(number, MOST_REPLICAS))
-
-
-def _ceil(value: float) -> int:
-    """Rounded up, but not for what arithmetic adds."""
-    return math.ceil(min(value, MOST_REPLICAS) - 1e-9)

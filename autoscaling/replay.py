@@ -14,12 +14,14 @@ from autoscaling.forecast import Forecast, History, Usual, forecast, usual
 from autoscaling.history import MINUTE
 from autoscaling.policy import Bounds, Memory, Observation, Scaling, decide
 from autoscaling.schedule import Schedule
-from autoscaling.simulate import Fleet, Tick
-from autoscaling.stats import horizon_of
+from autoscaling.simulate import NOTED_S, Fleet, Tick
+from autoscaling.stats import ARRIVING_S, horizon_of
 
 LAG_S = 10.0
 """From the end of a minute until its forecast has reached the policy."""
 LOOK_BACK_S = 4.0
+TOLD_AFTER_S = 0.5
+"""A replica tells once a second what has come to it: on the average this late."""
 HORIZON_S = 1800.0
 DAY_S = 86400.0
 
@@ -68,6 +70,7 @@ class Ours:
             service_s=self.fleet.service_s,
             start_s=tick.start_s,
             bounds=Bounds(self.fleet.minimum, self.fleet.maximum),
+            arriving_per_s=_arriving(tick),
         )
         decided = decide(seen, self.scaling, self._memory)
         self._memory = decided.memory
@@ -84,3 +87,9 @@ class Ours:
             found = self.forecasts[minute]
             self._peaks = sight, found.peak(now, now + soon), found.peak(now, now + later)
         return self._peaks[1], self._peaks[2]
+
+
+def _arriving(tick: Tick) -> float | None:
+    until = tick.now - TOLD_AFTER_S
+    each = tick.came.mean(until - ARRIVING_S, until)
+    return None if each is None else each / NOTED_S

@@ -17,7 +17,7 @@ from typing import Any
 from autoscaling.notes import Note, Notes
 from autoscaling.policy import BadScaling, Bounds, Decision, Memory, Observation, Scaling, decide
 from autoscaling.starts import Starts
-from autoscaling.stats import SERVICE, START, horizon_of, middle, within
+from autoscaling.stats import ARRIVING, SERVICE, START, horizon_of, middle, within
 
 FOLDER = "autoscaling"
 """In the data folder: a file for each application."""
@@ -27,6 +27,10 @@ FRESH_S = 30.0
 
 STALE_S = 60.0
 """What a replica reported so long ago, or as far in the future, is not known any more."""
+
+
+JUST_S = 3.0
+"""What arrives is told every second; older than this it says nothing of now."""
 
 
 class ForecastPolicy:
@@ -70,6 +74,7 @@ class ForecastPolicy:
             service_s=middle(said.get(SERVICE, [])),
             start_s=start,
             bounds=Bounds(ctx.capacity_adjusted_min_replicas, ctx.capacity_adjusted_max_replicas),
+            arriving_per_s=_arriving(ctx),
         )
 
     def _decided(self, ctx: Any) -> tuple[int, dict[str, Any]]:
@@ -114,14 +119,20 @@ class ForecastPolicy:
         self._counted(application)
 
 
-def _newest(ctx: Any) -> dict[str, list[float]]:
+def _newest(ctx: Any, within_s: float = STALE_S) -> dict[str, list[float]]:
     """What each replica reported last, by name; too old reports, and those of a future, are left out."""
     found: dict[str, list[float]] = {}
     for name, by_replica in (ctx.raw_metrics or {}).items():
         for series in by_replica.values():
-            if series and abs(ctx.current_time - series[-1].timestamp) < STALE_S:
+            if series and abs(ctx.current_time - series[-1].timestamp) < within_s:
                 found.setdefault(name, []).append(series[-1].value)
     return found
+
+
+def _arriving(ctx: Any) -> float | None:
+    """Of all replicas that have said so just now; a clock that is off makes it unknown."""
+    told = _newest(ctx, JUST_S).get(ARRIVING)
+    return sum(told) if told else None
 
 
 def _horizons(start: float | None, scaling: Scaling) -> tuple[int, int]:

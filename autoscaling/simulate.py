@@ -46,7 +46,7 @@ class Fleet:
 
 
 class Notes:
-    """Requests under way, noted every half second."""
+    """A number noted every half second."""
 
     def __init__(self) -> None:
         self._sums = [0.0]
@@ -76,6 +76,9 @@ class Tick:
     target: int
     start_s: float
     notes: Notes
+    """Of the requests under way."""
+    came: Notes
+    """Of those that reached a replica since the last note."""
 
 
 Policy = Callable[[Tick], int]
@@ -140,7 +143,8 @@ class Run:
 
     def __init__(self, policy: Policy, fleet: Fleet, replicas: int) -> None:
         self.outcome = Outcome(ready=[(0.0, replicas)])
-        self._policy, self._fleet, self._notes = policy, fleet, Notes()
+        self._policy, self._fleet = policy, fleet
+        self._notes, self._came = Notes(), Notes()
         self._replicas = Replicas((0.0,) * replicas, np.empty(0))
         nodes = max(1, -(-replicas // fleet.replicas_per_node))
         self._machines = _Machines(fleet, [0.0] * nodes)
@@ -157,9 +161,12 @@ class Run:
         begun = self._now
         replicas, answered = self._served(minute, begun, until)
         self._notes.add(self._under_way(minute, begun, until, answered))
+        taken = minute.between(begun, until).times[np.isfinite(answered)]
+        self._came.add(_in_half_seconds(taken, begun, until))
         now, target = self._asked(begun, until)
         if now < until:
-            self._notes.cut(now)
+            for notes in (self._notes, self._came):
+                notes.cut(now)
             replicas, answered = self._served(minute, begun, now)
         self._count(minute, begun, now, answered)
         self._replicas, self._now = replicas, now
@@ -183,7 +190,7 @@ class Run:
         """The first second at which the policy wants another number, or the last one."""
         running, start = len(self._replicas.free), max(self._starts)
         for now in np.arange(since + 1, until + 0.5).tolist():
-            target = self._policy(Tick(now, running, self._target, start, self._notes))
+            target = self._policy(Tick(now, running, self._target, start, self._notes, self._came))
             if target != self._target:
                 return now, target
         return until, self._target
@@ -219,3 +226,9 @@ class Run:
             self._replicas = self._replicas.with_fewer(running)
             self.outcome.ready.append((self._now, len(self._replicas.free)))
         self._target = target
+
+
+def _in_half_seconds(times: Numbers, since: float, until: float) -> Numbers:
+    """How many came in each of them."""
+    edges = np.arange(since, until + NOTED_S / 2, NOTED_S)
+    return np.diff(np.searchsorted(times, edges)).astype(float)

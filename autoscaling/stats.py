@@ -14,6 +14,11 @@ SERVICE = "service_s"
 START = "start_s"
 """Seconds that a replica took to be ready."""
 
+ARRIVING = "arriving_per_s"
+"""Requests a second that came to a replica within the last `ARRIVING_S`."""
+
+ARRIVING_S = 1.0
+
 HORIZONS = (15, 30, 60, 120, 330, 480, 900, 1800)
 """Seconds. A replica starts within the first ones, a node within the next; 330 is a start and what makes it pay."""
 

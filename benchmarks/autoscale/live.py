@@ -1,6 +1,6 @@
 """`doorbell bench autoscale-live`: a tenfold swing of the load against the real application.
 
-Two cores cannot hold four busy recognizers, so each may be filled to a tenth only: the swing then asks for as many
+Two cores cannot hold four busy recognizers, so each may be filled to 7 % only: the swing then asks for as many
 replicas as it would on a larger cluster with ten times the frames, and the processor is not what keeps frames waiting.
 The week before is made up: the low load, all the time. The swing is announced in the file of expected rushes, or nobody
 knows of it. The same moments are given to the simulator, with the settings, the service time and the longest start that
@@ -40,7 +40,7 @@ from cluster.deployment.control import Serve
 
 SEED = 2026
 PROMISE_MS = 50.0
-SCALING = Scaling(requests_per_replica=0.2, utilisation=0.1, spare=0.0, down_after_s=10.0, restart_pays_s=10.0)
+SCALING = Scaling(requests_per_replica=0.14, utilisation=0.07, spare=0.0, down_after_s=10.0, restart_pays_s=10.0)
 LEAST, MOST, CPUS = 1, 4, 0.6
 BESIDE_SECONDS = 25
 READY_SECONDS = 90.0

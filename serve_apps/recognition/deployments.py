@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 from structlog.contextvars import bound_contextvars
 
+from autoscaling.stats import ARRIVING
 from serve_apps.faces import Examination, Recognition, UndecodableImage
+from serve_apps.load.arriving import Arriving
 from serve_apps.load.service_time import ServiceTime
 from serve_apps.replica import return_freed_memory, say_always, settle_in
 
@@ -63,7 +65,7 @@ class RecognizerReplica:
         settle_in()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._recognizer = self._thread.submit(build).result()
-        self._service = ServiceTime()
+        self._service, self._arriving = ServiceTime(), Arriving()
         # The probe stands for a frame until the first one comes.
         self._thread.submit(self._service.of, 1, self._recognizer.check).result()
         context = serve.get_replica_context()
@@ -82,6 +84,7 @@ class RecognizerReplica:
         self, image: bytes, gallery_version: int, names: Mapping[str, str | None] | None = None
     ) -> Recognition:
         """Who is in a frame. `names`: what lines of the log say of it. Raises UndecodableImage."""
+        self._arriving.one()
         with bound_contextvars(**(names or {})):
             return await self._recognized(image, gallery_version)
 
@@ -118,7 +121,7 @@ class RecognizerReplica:
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """Serve asks several times a second, and hands it on to the policy."""
-        return self._outlook.stats()
+        return self._outlook.stats() | {ARRIVING: self._arriving.per_s()}
 
     async def check_health(self) -> None:
         """The engine still recognizes the probe; a stuck thread fails by the health check's timeout.

@@ -200,20 +200,20 @@ def test_somebody_deleted_the_snapshots(tmp_path: Path, programs: Path, s3: dict
         for name, value in s3.items():
             patched.setenv(name, value)
         client = boto3.client("s3")
-        client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+        client.create_bucket(Bucket="attacked", ObjectLockEnabledForBucket=True)
         rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
         lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
-        client.put_object_lock_configuration(Bucket="locked", ObjectLockConfiguration=lock)
+        client.put_object_lock_configuration(Bucket="attacked", ObjectLockConfiguration=lock)
         operator = Operator(tmp_path, programs, dict(s3))
-        operator.variables["DOORBELL_BACKUP_URL"] = "s3://locked/snapshots"
+        operator.variables["DOORBELL_BACKUP_URL"] = "s3://attacked/snapshots"
         with house(operator.data) as made:
             furnished(begun(made))
         operator.run("doorbell backup init && doorbell backup snapshot && sleep 1.5")
         operator.variables["BEFORE"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         time.sleep(1.1)  # S3 tells times by the second
-        for found in client.list_objects_v2(Bucket="locked")["Contents"]:
-            client.put_object(Bucket="locked", Key=found["Key"], Body=b"pay")
-            client.delete_object(Bucket="locked", Key=found["Key"])
+        for found in client.list_objects_v2(Bucket="attacked")["Contents"]:
+            client.put_object(Bucket="attacked", Key=found["Key"], Body=b"pay")
+            client.delete_object(Bucket="attacked", Key=found["Key"])
     shutil.rmtree(operator.data)
     assert "0 damaged" in operator.follow("ransomware")
     assert operator.people() == list(NAMES)

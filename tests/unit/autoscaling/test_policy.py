@@ -84,6 +84,24 @@ def test_a_forecast_starts_them_before_the_queue_knows() -> None:
     assert "the forecast asks 9 (500.0/s of 14 ms within 4 s, 80% full or 1 to spare)" in decided.why
 
 
+def test_a_rush_that_nobody_foretold_starts_them_before_it_waits_in_a_queue() -> None:
+    decided = decide(seen(requests=1.0, arriving_per_s=500.0), SCALING, SETTLED)
+    assert decided.target == math.ceil(500 * 0.014 / 0.8)
+    assert "; what has just come asks 9 (500.0/s)" in decided.why
+
+
+def test_what_has_just_come_by_chance_starts_nothing() -> None:
+    """Three of four replicas are busy with 214/s; 236 in a second may be chance then, 240 are none."""
+    assert decide(seen(arriving_per_s=236.0), SCALING, SETTLED).target == 4
+    assert decide(seen(arriving_per_s=240.0), SCALING, SETTLED).target == 5
+
+
+def test_what_comes_keeps_the_replicas_that_it_needs() -> None:
+    quiet = {"requests": 0.0, "expected_per_s": 0.0, "expected_later_per_s": 0.0}
+    assert after(600, arriving_per_s=150.0, **quiet).target == 3
+    assert after(600, arriving_per_s=None, **quiet).target == 1
+
+
 def test_few_replicas_keep_a_whole_one_to_spare() -> None:
     assert after(100, requests=0.0, expected_per_s=50.0, expected_later_per_s=50.0).target == 2
 
@@ -141,11 +159,10 @@ def test_without_a_forecast_the_queue_decides_alone() -> None:
     assert "there is no forecast" in decided.why
 
 
-@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
-def test_no_numbers_make_it_raise_or_leave_the_bounds(
-    now: Any, target: Any, requests: Any, expected: Any, later: Any, service: Any, start: Any, low: Any, high: Any
-) -> None:
-    looked = Observation(now, 3, target, requests, expected, later, service, start, Bounds(low, high))
+@given(st.lists(NUMBERS, min_size=10, max_size=10))
+def test_no_numbers_make_it_raise_or_leave_the_bounds(numbers: list[Any]) -> None:
+    now, target, requests, expected, later, service, start, low, high, arriving = numbers
+    looked = Observation(now, 3, target, requests, expected, later, service, start, Bounds(low, high), arriving)
     decided = decide(looked, SCALING, SETTLED)
     assert isinstance(decided.target, int)
     assert decided.asks.bounds[0] <= decided.target <= decided.asks.bounds[1]
@@ -155,10 +172,7 @@ def test_no_numbers_make_it_raise_or_leave_the_bounds(
 
 
 @given(
-    LOADS,
-    LOADS,
-    LOADS,
-    LOADS,
+    st.lists(LOADS, min_size=6, max_size=6),
     st.floats(0, 60),
     st.integers(0, 20),
     st.floats(0, 3),
@@ -166,30 +180,35 @@ def test_no_numbers_make_it_raise_or_leave_the_bounds(
     st.integers(1, 16),
 )
 def test_more_load_never_gives_fewer(
-    requests: float,
-    more: float,
-    expected: float,
-    sooner: float,
+    loads: list[float],
     below: float,
     most: int,
     above: float,
     least: int,
     target: int,
 ) -> None:
+    requests, more, expected, sooner, arriving, faster = loads
     memory = Memory(1000.0, 3.0, below, min(most, target), above, least)
-    less = seen(target=target, requests=requests, expected_per_s=expected, expected_later_per_s=expected)
+    less = seen(
+        target=target,
+        requests=requests,
+        expected_per_s=expected,
+        expected_later_per_s=expected,
+        arriving_per_s=arriving,
+    )
     busier = replace(
         less,
         requests=requests + more,
         expected_per_s=expected + sooner,
         expected_later_per_s=expected + sooner,
+        arriving_per_s=arriving + faster,
     )
     assert decide(busier, SCALING, memory).target >= decide(less, SCALING, memory).target
 
 
-@given(LOADS, LOADS, LOADS, st.integers(1, 16))
-def test_under_constant_load_it_goes_up_by_forecast_and_queue_or_once_down(
-    requests: float, expected: float, later: float, target: int
+@given(LOADS, LOADS, LOADS, LOADS, st.integers(1, 16))
+def test_under_constant_load_it_goes_up_by_what_it_knows_at_once_and_the_queue_or_once_down(
+    requests: float, expected: float, later: float, arriving: float, target: int
 ) -> None:
     memory, targets = SETTLED, [target]
     for second in range(1, 200):
@@ -199,6 +218,7 @@ def test_under_constant_load_it_goes_up_by_forecast_and_queue_or_once_down(
             requests=requests,
             expected_per_s=expected,
             expected_later_per_s=max(expected, later),
+            arriving_per_s=arriving,
         )
         decided = decide(looked, SCALING, memory)
         memory = decided.memory

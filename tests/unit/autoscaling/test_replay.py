@@ -23,10 +23,11 @@ def told(*per_s: float) -> list[Forecast]:
 
 
 def ticks(policy: Ours, seconds: int, target: int) -> list[int]:
-    notes, found = Notes(), []
+    notes, came, found = Notes(), Notes(), []
     for second in range(1, seconds + 1):
         notes.add(np.zeros(2))
-        target = policy(Tick(float(second), target, target, 4.0, notes))
+        came.add(np.zeros(2))
+        target = policy(Tick(float(second), target, target, 4.0, notes, came))
         found.append(target)
     return found
 

@@ -10,7 +10,7 @@ import pytest
 
 from autoscaling import serve_adapter
 from autoscaling.serve_adapter import ForecastPolicy
-from autoscaling.stats import HORIZONS, SERVICE, START, within
+from autoscaling.stats import ARRIVING, HORIZONS, SERVICE, START, within
 from tests.conftest import eventually
 
 NOW = 1_800_000_000.0
@@ -76,6 +76,14 @@ def test_replicas_that_never_report_are_scaled_by_the_queue_in_the_end(monkeypat
     monkeypatch.setattr(serve_adapter, "FRESH_S", 0.0)
 
     assert looks(policy, Context(total_num_requests=9.0), 10) == 5
+
+
+def test_what_has_just_come_to_all_replicas_is_added_up() -> None:
+    told = {ARRIVING: {name: [SimpleNamespace(timestamp=at, value=30.0)] for name, at in (("a", NOW), ("b", NOW - 1))}}
+    told[ARRIVING]["gone"] = [SimpleNamespace(timestamp=NOW - 5, value=30.0)]
+
+    assert ForecastPolicy().seen(Context(raw_metrics=told)).arriving_per_s == 60.0
+    assert ForecastPolicy().seen(Context(raw_metrics=reported(x=1))).arriving_per_s is None
 
 
 @pytest.mark.parametrize("jump", [-1e6, 1e6])

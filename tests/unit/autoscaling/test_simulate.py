@@ -9,7 +9,7 @@ from autoscaling.arrivals import arrivals, counts
 from autoscaling.history import Numbers
 from autoscaling.policy import Scaling
 from autoscaling.replay import Ours
-from autoscaling.simulate import Fleet, Notes, Outcome, Policy, Run
+from autoscaling.simulate import Fleet, Notes, Outcome, Policy, Run, Tick
 
 FLEET = Fleet(service_s=0.02, overhead_s=0.0, start_s=4.0, node_start_s=90.0, replicas_per_node=4, minimum=1)
 
@@ -61,13 +61,27 @@ def test_too_few_replicas_refuse_what_finds_no_place() -> None:
     assert outcome.late > 0.95 * outcome.requests
 
 
-def test_our_policy_alone_follows_a_step_by_the_queue() -> None:
+def test_our_policy_alone_follows_a_step_within_three_seconds_and_a_start() -> None:
     rates = np.concatenate([np.full(300, 10.0), np.full(300, 150.0)])
-    ours = Ours(Scaling(), Fleet(service_s=0.02, replicas_per_node=16), (), 0.0)
-    outcome = run(ours, rates, 2, Fleet(service_s=0.02, replicas_per_node=16))
+    fleet = Fleet(service_s=0.02, replicas_per_node=16)
+    ours = Ours(Scaling(), fleet, (), 0.0)
+    outcome = run(ours, rates, 2, fleet)
     after = outcome.capacity_after(300.0, 3)
     assert after is not None
-    assert after <= 8
+    assert after <= fleet.start_s + 3
+
+
+def test_a_policy_is_shown_what_has_just_come() -> None:
+    shown = []
+
+    def look(tick: Tick) -> int:
+        shown.append(tick.came.mean(tick.now - 1, tick.now))
+        return 2
+
+    run(look, np.concatenate([np.zeros(60), np.full(60, 40.0)]), 2)
+
+    assert set(shown[:60]) == {0.0}
+    assert np.mean(shown[60:]) == pytest.approx(20.0, abs=2.0)  # in half a second
 
 
 def test_the_same_seed_makes_the_same_requests() -> None:

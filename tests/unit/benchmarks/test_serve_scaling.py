@@ -13,7 +13,7 @@ def targets(policy: ServesOwn, under_way: list[float], target: int = 2) -> list[
     notes, found = Notes(), []
     for second, requests in enumerate(under_way, 1):
         notes.add(np.full(round(1 / NOTED_S), requests))
-        target = policy(Tick(float(second), target, target, 4.0, notes))
+        target = policy(Tick(float(second), target, target, 4.0, notes, Notes()))
         found.append(target)
     return found
 
