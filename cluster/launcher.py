@@ -26,6 +26,7 @@ from cluster.in_two_parts import Client, Deployed
 from cluster.preflight import CannotStart, Ports, check_memory, check_ports, free_port, sole_owner
 from cluster.supervisor import PASSED_ON, end_descendants, end_stale
 from cluster.temporary import temp_folder
+from serve_apps import niceness
 
 Rest: TypeAlias = Literal["behind", "before", "courier", "never"]
 
@@ -109,8 +110,8 @@ def _environment(data: Path, temp: Path, ports: Ports) -> Mapping[str, str]:
         "RAY_AUTH_TOKEN_PATH": str(_token_file(data)),
         # Ray takes this machine for one without a network: every port of it then listens on loopback only.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        # Ray gives its workers niceness 15, and everything else on the machine then comes before a visitor.
-        "RAY_worker_niceness": "0",
+        # Ray gives its workers 15, and everything else on the machine then comes before a visitor.
+        "RAY_worker_niceness": str(niceness.of_starting()),
         "RAY_USAGE_STATS_ENABLED": "0",
         # Its dashboard embeds Grafana's panels where RAY_GRAFANA_HOST is set, which passes through as it is.
         "RAY_PROMETHEUS_HOST": os.environ.get("RAY_PROMETHEUS_HOST") or os.environ.get(PROMETHEUS, NO_PROMETHEUS),
@@ -158,7 +159,8 @@ def _haproxy_on_loopback(folder: Path, ports: Ports) -> Path:
         '  grep -q "timeout http-request" "$argument" || '
         f"sed -i -E '0,/timeout client/s/^( *)(timeout client.*)/\\1\\2\\n\\1timeout http-request {HEADER_SECONDS}s/' "
         '"$argument" ;;\n'
-        f'esac; done\nexec "{get_haproxy_binary()}" "$@"\n'
+        f"esac; done\nrenice -n {niceness.NORMAL} -p $$ > /dev/null 2>&1\n"
+        f'exec "{get_haproxy_binary()}" "$@"\n'
     )
     script.chmod(0o700)
     return script

@@ -17,6 +17,7 @@ from cluster.monitoring.meter import Meter
 from cluster.monitoring.metrics import DROPPED
 from serve_apps.database import connect
 from serve_apps.log_levels import wished
+from serve_apps.niceness import come_forward as come_forward
 from serve_apps.settings import load
 
 LOOPBACK_ONLY = "DOORBELL_LOOPBACK_ONLY"
@@ -28,8 +29,13 @@ time a replica's event loop waits for its database or engine thread."""
 _ALWAYS: dict[str, object] = {}
 
 
-def settle_in(*loggers: str) -> None:
-    """Call it before anything else is built; `loggers` of other folders write into the replica's log too."""
+def settle_in(*loggers: str, behind: bool = False) -> None:
+    """Call it before anything else is built; `loggers` of other folders write into the replica's log too.
+
+    `behind`: others on the machine come first until `come_forward` is called.
+    """
+    if not behind:
+        come_forward()
     sys.setswitchinterval(SWITCH_SECONDS)
     lose_lines_quietly()
     names = ("serve_apps", "cluster", *loggers)

@@ -17,7 +17,7 @@ from autoscaling.stats import ARRIVING
 from serve_apps.faces import Examination, Recognition, UndecodableImage
 from serve_apps.load.arriving import Arriving
 from serve_apps.load.service_time import ServiceTime
-from serve_apps.replica import return_freed_memory, say_always, settle_in
+from serve_apps.replica import come_forward, return_freed_memory, say_always, settle_in
 
 if TYPE_CHECKING:  # a gateway imports this module too, and need not hold the engine's libraries
     from serve_apps.load.outlook import Outlook
@@ -62,7 +62,7 @@ class RecognizerReplica:
         `build_outlook` takes the application's name, the service time and the seconds that the start took.
         """
         began = time.monotonic()
-        settle_in()
+        settle_in(behind=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._recognizer = self._thread.submit(build).result()
         self._service, self._arriving = ServiceTime(), Arriving()
@@ -73,6 +73,7 @@ class RecognizerReplica:
         say_always(release=self._recognizer.release)
         self._outlook = build_outlook(context.app_name, self._service, time.monotonic() - began)
         return_freed_memory()
+        come_forward()
 
     def reconfigure(self, user_config: dict[str, float]) -> None:
         """Serve calls it with `user_config`. Raises ValidationError for another than BatchLimits."""
