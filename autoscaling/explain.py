@@ -48,6 +48,8 @@ def _held(decision: Decision) -> list[str]:
     asks, scaling = decision.asks, decision.scaling
     if asks.held == "settling":
         return [f"held for {asks.held_s:.0f} s more, until enough was reported since the controller's start"]
+    if asks.held == "starting":
+        return [f"no more than {scaling.starts_at_once:g} start at once"]
     if asks.held == "rising":
         return [f"more if the queue asks for them for {asks.held_s:.1f} s longer"]
     if asks.held == "waiting":

@@ -111,8 +111,8 @@ class Asks:
     later: int | None
     """What the forecast will want again before ending a replica pays."""
     held: str
-    """`settling`, `rising` (for `up_after_s`), `waiting` (for `down_after_s`), `later` (wanted again, or nearly), or
-    nothing."""
+    """`settling`, `rising` (for `up_after_s`), `waiting` (for `down_after_s`), `later` (wanted again, or nearly),
+    `starting` (others are), or nothing."""
     held_s: float
     """For how many seconds more, where that is known."""
     bounds: tuple[int, int]
@@ -160,6 +160,7 @@ def decide(seen: Observation, scaling: Scaling, memory: Memory) -> Decision:
             chosen = _Choice(present, memory.below_s, memory.most, "rising", rising.left_s)
         else:
             chosen = _chosen(present, max(low, min(high, wanted)), stays, memory, scaling.down_after_s, elapsed)
+            chosen = _few_at_once(chosen, present, _whole(seen.replicas, present) + int(scaling.starts_at_once))
     seen_s = min(settled, scaling.settle_s)
     kept = Memory(known(seen.now), seen_s, chosen.below_s, chosen.most, rising.above_s, rising.least)
     asks = Asks(queue, forecast, arrivals, later, chosen.held, chosen.held_s, (low, high), contradiction)
@@ -201,6 +202,12 @@ def _chosen(present: int, wanted: int, stays: int, memory: Memory, down_after_s:
     if below < down_after_s:
         return _Choice(present, below, most, "waiting", down_after_s - below)
     return _Choice(min(present, most), 0.0, 0, "", 0.0)
+
+
+def _few_at_once(chosen: _Choice, present: int, most: int) -> _Choice:
+    """What is starting goes on starting."""
+    target = max(present, min(chosen.target, most))
+    return chosen if target >= chosen.target else chosen._replace(target=target, held="starting")
 
 
 def _bounds(seen: Observation) -> tuple[int, int, bool]:

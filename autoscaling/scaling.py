@@ -26,6 +26,8 @@ class Scaling:
     hysteresis: float = 0.2
     up_after_s: float = 1.5
     """Seconds in a row in which the queue must ask for more: longer than from one report of it to the next."""
+    starts_at_once: float = 1000.0
+    """Replicas that may be starting: each takes a core for seconds, which frames need where cores are few."""
     down_after_s: float = 30.0
     settle_s: float = 3.0
     """Seconds with reports before anything is decided, after a start of the controller."""
@@ -53,6 +55,7 @@ _LIMITS = {
     "requests_per_replica": (0.0, 1e6, True),
     "utilisation": (0.0, 1.0, True),
     "hysteresis": (0.0, 0.9, False),
+    "starts_at_once": (1.0, 1e9, False),
 }
 """Least, most, and whether the least itself is too little; the others are at least 0."""
 

@@ -40,7 +40,14 @@ from cluster.deployment.control import Serve
 
 SEED = 2026
 PROMISE_MS = 50.0
-SCALING = Scaling(requests_per_replica=0.14, utilisation=0.07, spare=0.0, down_after_s=10.0, restart_pays_s=10.0)
+SCALING = Scaling(
+    requests_per_replica=0.14,
+    utilisation=0.07,
+    spare=0.0,
+    starts_at_once=1,
+    down_after_s=10.0,
+    restart_pays_s=10.0,
+)
 LEAST, MOST, CPUS = 1, 4, 0.6
 BESIDE_SECONDS = 25
 READY_SECONDS = 90.0

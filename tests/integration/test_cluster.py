@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -254,6 +255,17 @@ def test_the_whole_cluster_listens_on_loopback_only(cluster):
     ]
     assert listening
     assert {ip for ip in listening if not ip.removeprefix("::ffff:").startswith("127.")} <= {"::1"}
+
+
+def test_what_answers_a_door_waits_for_nothing_else_on_the_machine(cluster):
+    def niceness() -> list[int]:
+        found = []
+        for process in [each for name in ("ServeReplica", "haproxy -db") for each in cluster.processes(name)]:
+            with suppress(psutil.Error):  # one that has just ended
+                found.append(process.nice())
+        return found
+
+    assert eventually(lambda: len(niceness()) > 5 and set(niceness()) == {0})
 
 
 def test_the_dashboard_asks_for_the_token(cluster):

@@ -102,6 +102,20 @@ def test_what_comes_keeps_the_replicas_that_it_needs() -> None:
     assert after(600, arriving_per_s=None, **quiet).target == 1
 
 
+def test_where_cores_are_few_one_replica_starts_after_the_other() -> None:
+    scaling, memory, targets = replace(SCALING, starts_at_once=1), SETTLED, [4]
+    for second in range(1, 30):
+        running = targets[-1] if second % 4 == 0 else min(targets[-1], 3 + len(set(targets)))
+        looked = seen(now=1000.0 + second, replicas=running, target=targets[-1], expected_per_s=400.0)
+        decided = decide(looked, scaling, memory)
+        memory = decided.memory
+        targets.append(decided.target)
+    assert sorted(set(targets)) == [4, 5, 6, 7]
+    one = decide(seen(expected_per_s=400.0), scaling, SETTLED)
+    assert one.why.endswith("no more than 1 start at once")
+    assert decide(seen(replicas=2, expected_per_s=400.0), scaling, SETTLED).target == 4  # two that are starting go on
+
+
 def test_few_replicas_keep_a_whole_one_to_spare() -> None:
     assert after(100, requests=0.0, expected_per_s=50.0, expected_later_per_s=50.0).target == 2
 
