@@ -17,7 +17,7 @@ from cluster.monitoring.meter import Meter
 from cluster.monitoring.metrics import DROPPED
 from serve_apps.database import connect
 from serve_apps.log_levels import wished
-from serve_apps.niceness import come_forward as come_forward
+from serve_apps.niceness import come_forward
 from serve_apps.settings import load
 
 LOOPBACK_ONLY = "DOORBELL_LOOPBACK_ONLY"

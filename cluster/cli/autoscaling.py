@@ -82,15 +82,16 @@ def _decision(file: Path, now: float) -> dict[str, Any]:
 
 
 def _decisions_table(found: list[dict[str, Any]]) -> Table:
-    counts = ("run", "wanted", "queue", "forecast", "within s", "later", "bounds", "held")
+    counts = ("run", "wanted", "queue", "came", "forecast", "within s", "later", "bounds", "held")
     table = Table("application", *(Column(name, justify="right") for name in counts), box=box.SIMPLE, padding=0)
     for each in found:
         asks = each.get("asks", {})
         bounds = "-".join(map(str, asks.get("bounds", ())))
-        numbers = [each["replicas"], each["target"], *(asks.get(name) for name in ("queue", "forecast", "horizon_s"))]
-        cells = [*numbers, asks.get("later"), bounds or None, asks.get("held") or None]
+        asked = (asks.get(name) for name in ("queue", "arrivals", "forecast", "horizon_s", "later"))
+        cells = [each["replicas"], each["target"], *asked, bounds or None, asks.get("held") or None]
         table.add_row(escape(each["application"]), *("-" if cell is None else f"  {cell}" for cell in cells))
-    table.caption = "what queue and forecast ask, in replicas; later: what the forecast asks before ending one pays"
+    asking = "what the queue, what came in the last second and the forecast ask, in replicas"
+    table.caption = f"{asking}; later: what the forecast asks before ending one pays"
     return table
 
 

@@ -17,7 +17,8 @@ from autoscaling.stats import ARRIVING
 from serve_apps.faces import Examination, Recognition, UndecodableImage
 from serve_apps.load.arriving import Arriving
 from serve_apps.load.service_time import ServiceTime
-from serve_apps.replica import come_forward, return_freed_memory, say_always, settle_in
+from serve_apps.niceness import come_forward
+from serve_apps.replica import return_freed_memory, say_always, settle_in
 
 if TYPE_CHECKING:  # a gateway imports this module too, and need not hold the engine's libraries
     from serve_apps.load.outlook import Outlook
