@@ -82,7 +82,7 @@ def _decision(file: Path, now: float) -> dict[str, Any]:
 
 
 def _decisions_table(found: list[dict[str, Any]]) -> Table:
-    counts = ("run", "wanted", "queue", "came", "forecast", "within s", "later", "bounds", "held")
+    counts = ("run", "wanted", "queue", "came", "forecast", "in s", "later", "bounds", "held")
     table = Table("application", *(Column(name, justify="right") for name in counts), box=box.SIMPLE, padding=0)
     for each in found:
         asks = each.get("asks", {})
