@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -119,19 +119,21 @@ class ForecastPolicy:
         self._counted(application)
 
 
-def _newest(ctx: Any, within_s: float = STALE_S) -> dict[str, list[float]]:
-    """What each replica reported last, by name; too old reports, and those of a future, are left out."""
-    found: dict[str, list[float]] = {}
-    for name, by_replica in (ctx.raw_metrics or {}).items():
-        for series in by_replica.values():
-            if series and abs(ctx.current_time - series[-1].timestamp) < within_s:
-                found.setdefault(name, []).append(series[-1].value)
-    return found
+def _newest(ctx: Any) -> dict[str, list[float]]:
+    """What each replica reported last, by name; what none has is not there."""
+    by_name = (ctx.raw_metrics or {}).items()
+    return {name: told for name, by_replica in by_name if (told := _last(ctx, by_replica, STALE_S))}
+
+
+def _last(ctx: Any, by_replica: Mapping[str, Any], within_s: float) -> list[float]:
+    """Of one name. Too old reports, and those of a future, are left out."""
+    newest = [series[-1] for series in by_replica.values() if series]
+    return [each.value for each in newest if abs(ctx.current_time - each.timestamp) < within_s]
 
 
 def _arriving(ctx: Any) -> float | None:
     """Of all replicas that have said so just now; a clock that is off makes it unknown."""
-    told = _newest(ctx, JUST_S).get(ARRIVING)
+    told = _last(ctx, (ctx.raw_metrics or {}).get(ARRIVING, {}), JUST_S)
     return sum(told) if told else None
 
 

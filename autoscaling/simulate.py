@@ -160,8 +160,8 @@ class Run:
     def _piece(self, minute: Requests, until: float) -> None:
         begun = self._now
         replicas, answered = self._served(minute, begun, until)
-        self._notes.add(self._under_way(minute, begun, until, answered))
         taken = minute.between(begun, until).times[np.isfinite(answered)]
+        self._notes.add(self._under_way(taken, begun, until, answered))
         self._came.add(_in_half_seconds(taken, begun, until))
         now, target = self._asked(begun, until)
         if now < until:
@@ -178,11 +178,9 @@ class Run:
     def _served(self, minute: Requests, since: float, until: float) -> tuple[Replicas, Numbers]:
         return self._replicas.serve(minute.between(since, until), self._fleet.places)
 
-    def _under_way(self, minute: Requests, since: float, until: float, answered: Numbers) -> Numbers:
+    def _under_way(self, taken: Numbers, since: float, until: float, answered: Numbers) -> Numbers:
         noted = np.arange(since + NOTED_S, until + NOTED_S / 2, NOTED_S)
-        came = minute.between(since, until).times
         done = np.sort(np.concatenate([self._replicas.under_way, answered[np.isfinite(answered)]]))
-        taken = came[np.isfinite(answered)]
         before = len(self._replicas.under_way)
         return np.asarray(before + np.searchsorted(taken, noted) - np.searchsorted(done, noted), dtype=float)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +64,16 @@ class Watch:
             except (psutil.Error, OSError):
                 continue  # it ended while it was looked at
             self._lives.setdefault(process, life).holdings.append(held)
+
+
+def below(process_id: int, name: str) -> list[psutil.Process]:
+    """Those that descend from a process and have `name` in their command line."""
+    found = []
+    for process in psutil.Process(process_id).children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if name in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def name_of(command: Sequence[str], fallback: str) -> str:

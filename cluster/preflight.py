@@ -40,6 +40,10 @@ class Ports:
             "--metrics-port": self.metrics,
         }
 
+    def options(self) -> list[str]:
+        """For the command line of `doorbell up`."""
+        return [part for option, port in self.named().items() for part in (option, str(port))]
+
 
 def check_ports(ports: Ports) -> None:
     """Raises CannotStart for the first port that another program listens on, or that is given twice."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import subprocess
@@ -18,6 +17,7 @@ import psutil
 
 from benchmarks.child import MeasurementFailed
 from benchmarks.observe.outside import Outside, outside
+from benchmarks.processes import below
 from benchmarks.run import plain_environment
 from cluster.cli.bench.own_cluster import free_ports
 from cluster.temporary import temp_folder
@@ -54,12 +54,7 @@ class House:
 
     def processes(self, name: str) -> list[psutil.Process]:
         """Those below the cluster with `name` in their command line."""
-        found = []
-        for process in psutil.Process(self.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if name in " ".join(process.cmdline()):
-                    found.append(process)
-        return found
+        return below(self.process.pid, name)
 
 
 @contextmanager
@@ -101,9 +96,7 @@ class Up:
 def started(data: Path, variables: Mapping[str, str]) -> Iterator[Up]:
     """`doorbell up` on a new data folder while the block lasts. Raises MeasurementFailed."""
     ports = free_ports()
-    options = ["--port", ports.http, "--dashboard-port", ports.dashboard]
-    options += ["--stats-port", ports.stats, "--metrics-port", ports.metrics, "--json"]
-    command = [sys.executable, "-m", "cluster.cli.main", "up", *map(str, options)]
+    command = [sys.executable, "-m", "cluster.cli.main", "up", *ports.options(), "--json"]
     environment = {**plain_environment(), "DOORBELL_DATA": str(data), **variables}
     with _up(command, environment) as process:
         key, url = str(_said(process, "first_key")), str(_said(process, "ready")["api"]).removesuffix("/api/v1")

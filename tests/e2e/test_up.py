@@ -22,8 +22,7 @@ from tests.conftest import eventually
 
 
 def arguments(*more: str) -> list[str]:
-    options = [part for option, port in free_ports().named().items() for part in (option, str(port))]
-    return [sys.executable, "-m", "cluster.cli.main", "up", *options, "--json", *more]
+    return [sys.executable, "-m", "cluster.cli.main", "up", *free_ports().options(), "--json", *more]
 
 
 def up(data: Path, *more: str) -> subprocess.CompletedProcess[str]:

@@ -22,6 +22,7 @@ import httpx
 import psutil
 import pytest
 
+from benchmarks.processes import below
 from cluster.cli.bench.own_cluster import free_ports
 from cluster.preflight import Ports
 from samples.frames import FRAMES
@@ -70,12 +71,7 @@ class RunningCluster:
         return "watch" in found and all(each["status"] == "RUNNING" and runs_all(each) for each in found.values())
 
     def processes(self, name: str) -> list[psutil.Process]:
-        found = []
-        for process in psutil.Process(self.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if name in " ".join(process.cmdline()):
-                    found.append(process)
-        return found
+        return below(self.process.pid, name)
 
 
 def runs_all(application: dict[str, Any]) -> bool:
@@ -118,9 +114,7 @@ def started(data: Path, receiver: Receiver, variables: Mapping[str, str]) -> Ite
         "rules:\n  - {notify: [hook], verdicts: [known, unknown, blacklisted]}\n"
     )
     ports = free_ports()
-    options = ["--port", ports.http, "--dashboard-port", ports.dashboard]
-    options += ["--stats-port", ports.stats, "--metrics-port", ports.metrics, "--json"]
-    command = [sys.executable, "-m", "cluster.cli.main", "up", *map(str, options)]
+    command = [sys.executable, "-m", "cluster.cli.main", "up", *ports.options(), "--json"]
     environment = os.environ | {"DOORBELL_DATA": str(data), "DOORBELL_NOTICES_FILE": str(notices)} | variables
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
