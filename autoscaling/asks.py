@@ -36,8 +36,8 @@ def asked_by_arrivals(per_s: float | None, service_s: float | None, scaling: Sca
     is surprised anyway had better not start too few.
     """
     rate = known(per_s)
-    if rate is None:
-        return None
+    if not rate:  # where nothing comes, `spare` is the forecast's to ask for
+        return None if rate is None else 0
     count = rate * ARRIVING_S
     surely = asked_by_rate(max(0.0, count - CHANCE * math.sqrt(count)) / ARRIVING_S, service_s, scaling)
     return surely if surely is None or surely <= present else asked_by_rate(rate, service_s, scaling)

@@ -96,6 +96,12 @@ def test_what_has_just_come_by_chance_starts_nothing() -> None:
     assert decide(seen(arriving_per_s=240.0), SCALING, SETTLED).target == 5
 
 
+def test_where_nothing_comes_that_asks_for_nothing() -> None:
+    decided = decide(seen(requests=0.0, expected_per_s=None, arriving_per_s=0.0), SCALING, SETTLED)
+    assert decided.asks.arrivals == 0
+    assert "what has just come" not in decided.why
+
+
 def test_what_comes_keeps_the_replicas_that_it_needs() -> None:
     quiet = {"requests": 0.0, "expected_per_s": 0.0, "expected_later_per_s": 0.0}
     assert after(600, arriving_per_s=150.0, **quiet).target == 3
