@@ -50,8 +50,15 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        if queue and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            # SQLite lets nobody wait for a new file's journal to change: of several at once it may refuse one.
+            turn = _turn(queue)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            finally:
+                os.close(turn)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -59,9 +66,7 @@ def _sqlite(url: str) -> Engine:
         # as a writer waits its turn.
         reading = connection.get_execution_options().get("reading", False)
         if queue and not reading:
-            descriptor = os.open(queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            connection.info["writer"] = descriptor
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            connection.info["writer"] = _turn(queue)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     @event.listens_for(engine, "checkin")
@@ -71,6 +76,13 @@ def _sqlite(url: str) -> Engine:
             os.close(descriptor)
 
     return engine
+
+
+def _turn(queue: Path) -> int:
+    """Waits until it is this one's turn to write: a descriptor, whose closing ends the turn."""
+    descriptor = os.open(queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
 
 
 @contextmanager
