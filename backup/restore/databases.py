@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from backup.places import State
 from backup.restore import schemas, swap
 from backup.restore.postgres_load import PostgresLoad
 from backup.restore.sqlite_load import SqliteLoad
+
+LOOKING_SECONDS = 2.0
+"""What only reads has ended by then."""
 
 Load = SqliteLoad | PostgresLoad
 
@@ -33,13 +38,24 @@ class Beside:
 
     def begin(self) -> None:
         """Empty."""
+        self.refuse_others()
         if self.file is None:
-            schemas.refuse_others(self.live)
             schemas.begin(self.live, self.kind)
         elif self.waiting is not None:
             self.waiting.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             for side in ("", *swap.SIDE_FILES):
                 Path(f"{self.waiting}{side}").unlink(missing_ok=True)
+
+    def refuse_others(self) -> None:
+        """Raises CannotRestore while anybody else has the present one open: that process would go on with its file.
+
+        What lies beside the file goes into it.
+        """
+        self.live.dispose()
+        if self.file is None:
+            schemas.refuse_others(self.live)
+        elif self.file.exists():
+            _refuse_others(self.file)
 
     @contextmanager
     def opened(self) -> Iterator[Engine]:
@@ -80,6 +96,24 @@ class Beside:
             raise CannotRestore(f"{left} is still in use; end whoever opened it")
         for side in (*swap.SIDE_FILES, "-writers"):
             Path(f"{self.waiting}{side}").unlink(missing_ok=True)
+
+
+def _refuse_others(file: Path) -> None:
+    until = time.monotonic() + LOOKING_SECONDS
+    while _is_open_elsewhere(file):
+        if time.monotonic() >= until:
+            raise CannotRestore(f"{file} is open in another process; end the command that uses it, and try again")
+        time.sleep(0.05)
+
+
+def _is_open_elsewhere(file: Path) -> bool:
+    """SQLite gives its journal up only to a file's sole user. What is no database is nobody's."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.DatabaseError as error:
+            return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return False
 
 
 def beside(state: State) -> tuple[Beside, Beside]:

@@ -62,6 +62,12 @@ def read(folder: Path) -> Journal | None:
         raise CannotRestore(f"{place(folder)}/journal.json cannot be read: {error}") from error
 
 
+def is_between(folder: Path) -> bool:
+    """Whether a swap was begun and not ended. Raises CannotRestore."""
+    found = read(folder)
+    return found is not None and found.phase in ("swapping", "undoing")
+
+
 def write(folder: Path, journal: Journal) -> None:
     """On the disk when it returns."""
     new = place(folder) / "journal.new"

@@ -41,8 +41,11 @@ def forward(moves: Iterable[Move]) -> None:
     """Again and again, if need be."""
     for move in moves:
         live, new, before = Path(move.live), Path(move.new), Path(move.before)
-        if move.had and live.exists() and not before.exists():
+        came_later = _is_beside_the_old(new)
+        if live.exists() and not before.exists() and (move.had or came_later):
             _rename(live, before)
+        elif live.exists() and came_later:
+            live.unlink()
         reached("restore.between_renames")
         if new.exists():
             _rename(new, live)
@@ -59,6 +62,11 @@ def back(moves: Iterable[Move]) -> None:
         if before.exists():
             _rename(before, live)
         reached("undo.after_rename")
+
+
+def _is_beside_the_old(new: Path) -> bool:
+    """Of a side file: its database waits, so what is beside the live one is that one's, even if it came since."""
+    return any(new.name.endswith(side) and Path(str(new).removesuffix(side)).exists() for side in SIDE_FILES)
 
 
 def _rename(old: Path, new: Path) -> None:

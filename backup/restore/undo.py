@@ -10,7 +10,7 @@ from backup.errors import CannotRestore
 from backup.failpoints import reached
 from backup.places import State
 from backup.restore import journal, schemas, swap
-from backup.restore.databases import engine_of
+from backup.restore.databases import beside, engine_of
 from backup.restore.gone import erase_from_before
 from backup.restore.journal import Journal
 
@@ -42,8 +42,7 @@ def finish(state: State) -> None:
 
 def is_between(state: State) -> bool:
     """Whether a swap was begun and not ended: nothing may use the place before `finish`."""
-    found = journal.read(state.folder)
-    return found is not None and found.phase in ("swapping", "undoing")
+    return journal.is_between(state.folder)
 
 
 def undo(state: State) -> str:
@@ -58,8 +57,8 @@ def undo(state: State) -> str:
         found = journal.read(state.folder)
         if found is None or found.phase != "done":
             raise CannotRestore(f"{state.folder} has no state from before a restore")
-        for kind, _ in found.schemas:
-            schemas.refuse_others(engine_of(state, kind))
+        for each in beside(state):
+            each.refuse_others()
         erase_from_before(state, found)
         journal.write(state.folder, found.at("undoing"))
         _back(state, found)

@@ -28,7 +28,7 @@ from backup.restore.databases import Beside, beside, load_keys
 from backup.restore.journal import Journal
 from backup.restore.keys import keys_for
 from backup.restore.rows import Wanted, load_rows
-from backup.restore.undo import begin, dispose, drop, finish, holding
+from backup.restore.undo import begin, drop, finish, holding
 from backup.targets.target import Target
 
 ROOM = 2
@@ -128,11 +128,12 @@ def _load(one: _Restore) -> tuple[dict[str, int], Journal]:
     files = [*_files(one), *_secrets(one), *_blobs(one, wanted, erasure)]
     _look_into(one, database, keyring)
     reached("restore.after_check")
-    dispose(state)  # a file's last connection removes those beside it
+    swap.sync_all()
+    for each in (database, keyring):  # nobody has opened them meanwhile
+        each.refuse_others()
     databases = [each.file for each in (database, keyring) if each.file is not None]
     schemas = tuple((each.kind, each.tables()) for each in (database, keyring) if each.file is None)
     moves = swap.moves_of(state.folder, [*databases, *files], databases)
-    swap.sync_all()
     return erasure.left_out, Journal("swapping", manifest.id, moves, schemas)
 
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from sqlalchemy import Engine
 
+from backup.restore.journal import is_between
 from cluster.security.api_keys import KeyStore, Scope, id_of
-from serve_apps.database import connect, migrate
-from serve_apps.settings import load
+from serve_apps.database import DatabaseError, connect, migrate
+from serve_apps.settings import Settings, load
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -21,9 +22,11 @@ class NoAnswer(Exception):
     """The cluster did not answer, or answered that this cannot be."""
 
 
-def database() -> Engine:
-    """The database that the settings name, of this version. Raises DatabaseError, SettingsError."""
-    settings = load()
+def database(settings: Settings | None = None) -> Engine:
+    """The database that the settings name, of this version. Raises DatabaseError, SettingsError, CannotRestore."""
+    settings = settings or load()
+    if is_between(settings.folder):
+        raise DatabaseError(f"a restore was killed in {settings.folder}; 'doorbell up' ends it, or a further restore")
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = connect(settings.database_url)
     migrate(engine)

@@ -12,8 +12,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from cluster.cli.access import database
 from cluster.cli.bench.output import AsJson, show
-from serve_apps.database import connect, migrate
 from serve_apps.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def gallery(settings: Settings) -> Enrolled:
 
     logging.getLogger("serve_apps").addHandler(logging.NullHandler())  # unreadable faces are counted, not listed
     store = build_gallery(settings)
-    migrate(connect(settings.database_url))
+    database(settings)
     with store.everybody(DLIB_SPACE) as (_, _, parts):
         members = [member for part in parts for member in part]
     enrolled = len(store.faces())

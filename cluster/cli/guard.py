@@ -15,6 +15,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster import supervisor
+from cluster.cli.access import database
 from cluster.deployment.colours import StateError
 from cluster.deployment.control import Serve, ServeError
 from cluster.deployment.guard import Guard
@@ -23,7 +24,7 @@ from cluster.deployment.kept import keep, state_file
 from cluster.deployment.rollback import ServeOnly, Standby
 from cluster.deployment.token import token_of
 from cluster.preflight import Ports
-from serve_apps.database import connect, migrate
+from serve_apps.database import connect
 from serve_apps.settings import Settings, load
 
 WITHIN_HOURS = 24.0
@@ -44,7 +45,7 @@ def guard(
     """
     settings = load()
     token_of(settings.folder)  # whoever has none is told now, not at the first alert
-    migrate(connect(settings.database_url))
+    database(settings)
     watch(_guard(settings, dashboard, within), every, time.sleep, _say)
 
 

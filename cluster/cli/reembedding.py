@@ -20,8 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from cluster import supervisor
+from cluster.cli.access import database
 from cluster.cli.keys import AsJson
-from serve_apps.database import alone, connect, migrate
+from serve_apps.database import alone
 from serve_apps.settings import load
 
 if TYPE_CHECKING:
@@ -52,11 +53,10 @@ def reembed(
     supervisor.inside()  # a rollout's controller that is killed takes it along
     logging.getLogger("serve_apps").addHandler(logging.NullHandler())  # failures are told at the end
     settings = load()
-    database = connect(settings.database_url)
+    opened = database(settings)
     gallery = build_gallery(settings)
-    migrate(database)
     with _interrupts() as interrupted, ExitStack() as turn:
-        while not turn.enter_context(alone(database, "reembedding")):
+        while not turn.enter_context(alone(opened, "reembedding")):
             turn.close()
             if not wait:
                 raise BeingEmbedded(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backup.errors import Busy
 from backup.failpoints import ALL
 from backup.restore.undo import finish, is_between, undo
 from backup.restore.whole import restore
@@ -113,6 +114,8 @@ def test_an_undo_that_is_killed_is_gone_on_with(at: str, home: House, kept: Vaul
 
     assert killed("undo", at, home, tmp_path)
     assert is_between(home.state)
+    with pytest.raises(Busy, match="a restore was killed"):
+        kept.snapshot(home)
     undo(home.state)
 
     assert everything(home) == before

@@ -9,7 +9,8 @@ import pytest
 
 from backup.errors import CannotRestore
 from backup.places import BlobPlace, State
-from backup.restore.undo import undo
+from backup.restore import swap
+from backup.restore.undo import is_left, undo
 from backup.restore.whole import Restored, restore
 from backup.targets.place import target_at
 from cluster.security.audit import walk
@@ -149,17 +150,36 @@ def test_a_cluster_that_runs_is_not_restored_into(street: Street, kept: Vault, t
         put_back(kept, home)
 
 
-def test_a_database_that_others_use_is_not_restored_into(street: Street, kept: Vault, tmp_path: Path) -> None:
-    home = begun(street.house("home", "postgresql"))
+@pytest.mark.parametrize(("engine", "said"), zip(ENGINES, ("open in another process", "1 other conn"), strict=True))
+def test_a_database_that_others_use_is_not_restored_into(
+    engine: str, said: str, street: Street, kept: Vault, tmp_path: Path
+) -> None:
+    home = begun(street.house("home", engine))
     home.live_in(tmp_path)
     kept.snapshot(home)
     home.close()
 
     with (
-        connect(home.database.url.render_as_string(hide_password=False)).connect(),
-        pytest.raises(CannotRestore, match="1 other connection"),
+        connect(home.database.url.render_as_string(hide_password=False)).begin(),
+        pytest.raises(CannotRestore, match=said),
     ):
         put_back(kept, home)
+
+
+def test_a_command_that_writes_until_the_swap_keeps_what_it_wrote(
+    street: Street, kept: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = begun(street.house("home", "sqlite"))
+    home.live_in(tmp_path)
+    kept.snapshot(home)
+    with house(home.folder) as command:
+        monkeypatch.setattr(swap, "sync_all", lambda: command.enrol("Di", 5.0, "5"))
+        with pytest.raises(CannotRestore, match="open in another process"):
+            put_back(kept, home)
+        command.enrol("Ed", 6.0, "6")
+
+    assert {person.name for person in home.gallery.people()} == {"Ada", "Bob", "Cy", "Di", "Ed"}
+    assert not is_left(home.state)
 
 
 def test_crops_in_a_bucket_are_put_back_and_none_is_deleted(

@@ -51,6 +51,23 @@ def test_what_lies_beside_a_database_goes_with_it(tmp_path: Path) -> None:
     assert tree(tmp_path) == {"d.db": "old", "d.db-wal": "of the old one"}
 
 
+def test_what_came_beside_a_database_since_goes_with_the_old_one_until_the_new_one_is_there(tmp_path: Path) -> None:
+    journal.begin(tmp_path, "snapshot")
+    filled(tmp_path, {"d.db": "old"}, {"d.db": "new"})
+    moves = moves_of(tmp_path, [tmp_path / "d.db"], [tmp_path / "d.db"])
+    wal = tmp_path / "d.db-wal"
+
+    wal.write_text("of the old one")
+    forward(moves)
+    assert tree(tmp_path) == {"d.db": "new"}
+    wal.write_text("of the new one")
+    forward(moves)
+    assert tree(tmp_path) == {"d.db": "new", "d.db-wal": "of the new one"}
+    back(moves)
+
+    assert tree(tmp_path) == {"d.db": "old", "d.db-wal": "of the old one"}
+
+
 def test_a_path_outside_of_the_folder_is_swapped_beside_itself(tmp_path: Path) -> None:
     folder, other = tmp_path / "data", tmp_path / "elsewhere" / "notices.yaml"
     other.parent.mkdir()
