@@ -1,7 +1,7 @@
-"""What says that somebody reads a repository, or prunes it: `holds/<id>`, removed when it ends.
+"""What says that somebody reads a repository, prunes it, or changes its keys: `holds/<id>`, removed when it ends.
 
 A snapshot needs none, and so no right to delete. Who was killed leaves a hold; it counts until its process is known
-to be gone, or for a day.
+to be gone, at most for a day.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from backup.targets.target import Target
 
 FOLDER = "holds/"
 LIFE = timedelta(days=1)
-Purpose = Literal["prune", "read", "replicate"]
+Purpose = Literal["keys", "prune", "read", "replicate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Hold:
 
     def is_alive(self, now: datetime) -> bool:
         """`now` by the target's clock."""
-        if self.where == _where():
-            return Path(f"/proc/{self.process}").exists()
-        return now - self.since < LIFE
+        if now - self.since >= LIFE:  # its process's number may be another's by now
+            return False
+        return self.where != _where() or Path(f"/proc/{self.process}").exists()
 
 
 @contextmanager

@@ -6,7 +6,9 @@ person's face.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ import msgpack
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from backup.errors import AnotherRepository, Damaged, NoSuchObject
+from backup.errors import AnotherRepository, Busy, Damaged, NoSuchObject
 from backup.failpoints import reached
+from backup.places import State
 from backup.repository import Repository
 from backup.rows import all_rows
 from backup.tables import KEYRING_TABLES, named
@@ -24,6 +27,8 @@ from backup.targets.target import Target
 
 PERSONS, FILES = KEYRING_TABLES
 MASTER = "master.key"
+TURN_SECONDS = 60.0
+"""A place that does not answer is given up by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,23 @@ def keys_of(engine: Engine, secrets: Mapping[str, Path]) -> Keys:
     with engine.connect().execution_options(reading=True) as connection:
         tables = {name: _table(connection, name) for name in named(connection, KEYRING_TABLES)}
     return Keys(tables, {name: path.read_bytes() for name, path in sorted(secrets.items()) if path.is_file()})
+
+
+@contextmanager
+def in_turn(state: State) -> Iterator[None]:
+    """For a look at the keyring and the copy of it: a look from before an erasure is never copied over a later one.
+
+    Raises Busy.
+    """
+    until = time.monotonic() + TURN_SECONDS
+    while True:
+        with state.doors.alone(state.database, "keyring-copy") as mine:
+            if mine:
+                yield
+                return
+        if time.monotonic() >= until:
+            raise Busy(f"the keyring has been copied elsewhere for {TURN_SECONDS:.0f} s; try again")
+        time.sleep(0.05)
 
 
 def copy_keys(keys: Keys, view: Connection, repository: Repository, apart: Target) -> bool:

@@ -15,7 +15,7 @@ from datetime import datetime
 from backup import slots
 from backup.ahead import ahead
 from backup.encoding import is_snapshot_id, time_of
-from backup.errors import Busy, Damaged, NoRepository, NoSuchObject
+from backup.errors import Busy, Damaged, NoRepository, NoSuchObject, TargetRefused
 from backup.failpoints import reached
 from backup.holds import held, others
 from backup.manifest import Manifest
@@ -24,6 +24,9 @@ from backup.repository import Repository, check_same
 from backup.retention import Policy, keep
 from backup.targets.target import Target
 from backup.writing import chunk_name
+
+TRIES = 5
+"""Of a copy of the keyring, which others may write at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +76,18 @@ def lag_seconds(repository: Repository, to: Target, now: datetime) -> float:
 
 
 def replicate_keyring(repository_id: str, keyring: Target, to: Target) -> bool:
-    """Copy the one object of the keyring over the older copy; whether it was another one. Raises NoSuchObject."""
+    """Copy the one object of the keyring over the older copy; whether it was another one. Raises NoSuchObject.
+
+    Again when the first one was written meanwhile: whoever was erased must not come back to the second. Raises
+    TargetRefused when the second does not keep it.
+    """
     name = f"keyring/{repository_id}"
-    data = keyring.get(name)
-    try:
-        if to.get(name) == data:
-            return False
-    except NoSuchObject:
-        pass
-    to.put(name, data)
-    return True
+    for tries in range(TRIES):
+        data = keyring.get(name)
+        if _there(to, name) == data:
+            return tries > 0
+        to.put(name, data)
+    raise TargetRefused(f"{to.place} did not keep {name}, {TRIES} times")
 
 
 class _Copy:
@@ -149,6 +154,13 @@ class _Copy:
 def _check_same(repository: Repository, to: Target) -> None:
     with suppress(NoRepository):
         check_same(to, repository.id)
+
+
+def _there(to: Target, name: str) -> bytes | None:
+    try:
+        return to.get(name)
+    except NoSuchObject:
+        return None
 
 
 def _names(target: Target, prefix: str) -> set[str]:

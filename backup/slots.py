@@ -11,14 +11,15 @@ from __future__ import annotations
 import hmac
 import json
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from backup.errors import AnotherRepository, Damaged, NoRepository, NoSuchObject, TargetRefused, WrongKey
+from backup.errors import AnotherRepository, Busy, Damaged, NoRepository, NoSuchObject, TargetRefused, WrongKey
 from backup.failpoints import reached
+from backup.holds import held, others
 from backup.keys import KeyProvider
 from backup.sealing import Secrets
 from backup.targets.target import Target
@@ -37,6 +38,19 @@ class Slot:
     generation: int
     wrapped: dict[str, str]
     mac: str
+
+
+@contextmanager
+def changing(target: Target) -> Iterator[None]:
+    """Nobody else changes slots meanwhile: of two new data keys at once one would end in no slot. Raises Busy."""
+    with held(target, "keys") as mine:
+        for other in others(target, mine)[0]:
+            if other.purpose == "keys":
+                raise Busy(
+                    f"the keys of {target.place} are being changed since {other.since:%Y-%m-%d %H:%M} UTC; try again "
+                    f"when that has ended, or remove {other.name} if you know that it was killed on another machine"
+                )
+        yield
 
 
 def new_secrets(repository: str) -> Secrets:
@@ -72,35 +86,37 @@ def checked(target: Target, name: str, secrets: Secrets) -> Slot:
 
 
 def add(target: Target, secrets: Secrets, provider: KeyProvider, now: datetime) -> Slot:
-    """A further key for the same repository."""
+    """A further key for the same repository, whose secrets are to be read while nobody else is `changing` them."""
     slot = Slot(os.urandom(4).hex(), secrets.repository, provider.kind, now.isoformat(), 0, {}, "")
     return _put(target, _filled(slot, secrets, provider))
 
 
 def remove(target: Target, name: str) -> None:
-    """From now on this key opens nothing; rotate if somebody has it. Raises NoSuchObject, TargetRefused."""
-    names = [slot.name for slot in read(target)]
-    if name not in names:
-        raise NoSuchObject(f"there is no key slot '{name}'; there are {', '.join(names)}")
-    if len(names) == 1:
-        raise TargetRefused("this is the last key slot, without it nothing could be restored; add another one first")
-    target.delete(FOLDER + name)
+    """From now on this key opens nothing; rotate if somebody has it. Raises NoSuchObject, TargetRefused, Busy."""
+    with changing(target):
+        names = [slot.name for slot in read(target)]
+        if name not in names:
+            raise NoSuchObject(f"there is no key slot '{name}'; there are {', '.join(names)}")
+        if len(names) == 1:
+            raise TargetRefused("this is the last key slot, without it nothing could be restored; add another first")
+        target.delete(FOLDER + name)
 
 
 def rotate(target: Target, providers: Sequence[KeyProvider]) -> Secrets:
     """A new data key for all that is written from now on, in every slot; nothing is written again.
 
-    Needs the keys of all slots: one left out could not open new snapshots. Raises WrongKey.
+    Needs the keys of all slots: one left out could not open new snapshots. Raises WrongKey, Busy.
     """
-    slots = read(target)
-    _, common = opened(slots, providers, target.place)
-    owners = [(slot, *_owner(slot, providers)) for slot in slots]
-    secrets = max((each for _, _, each in owners), key=lambda each: each.newest)
-    if common == secrets.newest:  # else a rotation was killed, and this one ends it
-        secrets = replace(secrets, data_keys={**secrets.data_keys, common + 1: os.urandom(32)})
-    for slot, provider, _ in owners:
-        _put(target, _filled(slot, secrets, provider))
-        reached("rotate.after_slot")
+    with changing(target):
+        slots = read(target)
+        _, common = opened(slots, providers, target.place)
+        owners = [(slot, *_owner(slot, providers)) for slot in slots]
+        secrets = max((each for _, _, each in owners), key=lambda each: each.newest)
+        if common == secrets.newest:  # else a rotation was killed, and this one ends it
+            secrets = replace(secrets, data_keys={**secrets.data_keys, common + 1: os.urandom(32)})
+        for slot, provider, _ in owners:
+            _put(target, _filled(slot, secrets, provider))
+            reached("rotate.after_slot")
     return secrets
 
 

@@ -18,15 +18,17 @@ from backup.blobs import FILES, collection_of, take_blobs, take_files
 from backup.changes import View, view
 from backup.errors import Busy, CannotRestore, Damaged, NoSuchObject, NoSuchSnapshot, NothingThere
 from backup.failpoints import reached
-from backup.keyring import Keys, copy_keys, keys_of
+from backup.keyring import Keys, copy_keys, in_turn, keys_of
 from backup.manifest import Collection, Manifest, Range
 from backup.packing import pack_rows
 from backup.persons import CROPS, owed_crops, refuse_lost, without_crop
 from backup.places import BlobPlace, Progress, State
 from backup.ranges import in_order, in_pages, in_ranges, renewed
 from backup.repository import Repository
+from backup.restore import journal
 from backup.restore.left import erase_left
 from backup.rows import all_rows, last_numbers, rows_in
+from backup.standing_back import Behind, at_once
 from backup.tables import Table, tables_of
 from backup.targets.target import Target
 from backup.writing import Writing
@@ -59,14 +61,18 @@ def snapshot(
     now: Callable[[], datetime],
     progress: Progress = lambda done, total: None,
     whole: bool = False,
+    behind: Behind = at_once,
 ) -> Taken:
     """Take one; `apart` is where the keyring is kept, `whole` reads also what has not changed.
 
+    `behind` does what takes long. Whatever others wait for, as a writer's turn at the database, is done by the caller.
     Raises NothingThere, Busy when another is being taken, Damaged when a face has lost its crop, and what the targets
     raise.
     """
     if not state.folder.is_dir():
         raise _nothing(state)
+    if journal.is_between(state.folder):
+        raise Busy(f"a restore was killed in {state.folder}; 'doorbell up' ends it")
     began = time.monotonic()
     with state.doors.alone(state.database, "snapshot") as alone, _nobody_left(state):
         if not alone:
@@ -74,7 +80,7 @@ def snapshot(
         for _ in range(TRIES):
             base = None if whole else _base(repository)
             try:
-                manifest, writing = _taken(_Snapshot(state, repository, apart, base, progress), now())
+                manifest, writing = _taken(_Snapshot(state, repository, apart, base, progress, behind), now())
             except _Moved:
                 continue
             except (Damaged, NoSuchObject):
@@ -112,6 +118,7 @@ class _Snapshot:
     apart: Target
     base: Manifest | None
     progress: Progress
+    behind: Behind
 
 
 def _base(repository: Repository) -> Manifest | None:
@@ -129,17 +136,25 @@ def _taken(try_: _Snapshot, at: datetime) -> tuple[Manifest, Writing]:
             tables = tables_of(seen.connection)
             if not tables:  # a snapshot of nothing would be the newest one, and looks like a good one
                 raise _nothing(state)
-            keys = keys_of(state.keyring, state.secrets)
-            copy_keys(keys, seen.connection, repository, try_.apart)
-            rows = list(_Rows(seen, base, changed, repository, writing, try_.progress).collections(tables))
-            owed = owed_crops(seen.connection, tables) if changed is None or "gallery_faces" in changed else set()
-        blobs = _blobs(try_, changed, tables, writing, keys, owed)
+            with in_turn(state):
+                keys = keys_of(state.keyring, state.secrets)
+                copy_keys(keys, seen.connection, repository, try_.apart)
+            rows, owed = try_.behind(lambda: _rows(try_, seen, changed, tables, writing))
+        blobs = try_.behind(lambda: list(_blobs(try_, changed, tables, writing, keys, owed)))
         collections = (*rows, *blobs)
         reached("snapshot.before_commit")
     told = base.id if base is not None and changed is not None else None
     manifest = Manifest(repository.new_id(at), repository.id, at, seen.source, collections, told, state.program)
     repository.commit(manifest, writing)
     return manifest, writing
+
+
+def _rows(
+    try_: _Snapshot, seen: View, changed: dict[str, set[str]] | None, tables: dict[str, Table], writing: Writing
+) -> tuple[list[Collection], set[str]]:
+    """Tables as collections, and the crops that they name where these are to be looked for."""
+    rows = list(_Rows(seen, try_.base, changed, try_.repository, writing, try_.progress).collections(tables))
+    return rows, owed_crops(seen.connection, tables) if changed is None or "gallery_faces" in changed else set()
 
 
 def _changed(seen: View, base: Manifest | None) -> dict[str, set[str]] | None:

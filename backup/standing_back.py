@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TypeVar
 
 import psutil
 
 _T = TypeVar("_T")
+
+
+class Behind(Protocol):
+    """Does work when nobody else wants the processor. Not what others wait for: it might not come to its end."""
+
+    def __call__(self, work: Callable[[], _T]) -> _T:
+        """What `work` gives."""
+
+
+def at_once(work: Callable[[], _T]) -> _T:
+    """As the caller's own work."""
+    return work()
+
 
 ROOM = 0.2
 """Share of all cores that must have been nobody's. With less, work that always comes last might never come."""
@@ -27,12 +40,14 @@ class StandingBack:
         self._times = times
         self._idle, self._all = _idle_and_all(times())
 
-    def __call__(self, work: Callable[[], _T]) -> _T:
-        """What `work` gives, done in a thread of its own, since a thread may not be called back from there."""
+    @contextmanager
+    def __call__(self) -> Iterator[Behind]:
+        """What does one piece of work after the other, in a thread of its own: none may be called back from there."""
         if self._room() < ROOM:
-            return work()
+            yield at_once
+            return
         with ThreadPoolExecutor(1, "standing-back", initializer=_behind_all) as one:
-            return one.submit(work).result()
+            yield lambda work: one.submit(work).result()
 
     def _room(self) -> float:
         idle, whole = _idle_and_all(self._times())

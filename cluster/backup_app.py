@@ -101,7 +101,8 @@ class Duties:
 
         left.clear_forsaken_drill(self.settings.folder, self.state.database)
         apart = backed_up.keyring_place(self.settings)
-        taken = self.standing_back(lambda: snapshot(self.state, self.repository, apart, _now))
+        with self.standing_back() as behind:
+            taken = snapshot(self.state, self.repository, apart, _now, behind=behind)
         self.meter.set("backup_last_snapshot_timestamp_seconds", taken.manifest.taken_at.timestamp())
         self.meter.set("backup_snapshot_seconds", taken.seconds)
         self.meter.add("backup_uploaded_bytes", taken.bytes_uploaded)

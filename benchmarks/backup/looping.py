@@ -45,7 +45,8 @@ def main() -> None:
     def taken() -> Taken:
         while True:
             try:
-                return standing_back(lambda: snapshot(state, opened, apart, now))
+                with standing_back() as behind:
+                    return snapshot(state, opened, apart, now, behind=behind)
             except Busy:  # the cluster's own process takes its last one
                 time.sleep(0.2)
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from backup.errors import CannotRestore, NewerSchema
 from backup.key_command import KeyCommand
-from backup.keyring import copy_keys, keys_of
+from backup.keyring import copy_keys, in_turn, keys_of
 from backup.keys import KeyProvider
 from backup.passphrase import Passphrase
 from backup.places import BlobPlace, Doors, Loaded, State
@@ -107,7 +107,7 @@ def keyring_copies(settings: Settings) -> Iterator[tuple[str, Callable[[], objec
 
 
 def _renew(state: State, opened: Repository, apart: Target) -> None:
-    with reading(state.database) as view:
+    with in_turn(state), reading(state.database) as view:
         copy_keys(keys_of(state.keyring, state.secrets), view, opened, apart)
 
 
@@ -127,7 +127,7 @@ def state(settings: Settings) -> State:
         keyring=connect(settings.keyring_url),
         blobs=(
             _blobs("crops", settings.crops_url, "gallery_faces"),
-            _blobs("recent-frames", settings.recent_frames_url, "recent_frames"),
+            _blobs("recent-frames", settings.recent_frames_url, None),  # whose rows are written before the bytes
             _blobs("releases", settings.releases_url, None),
         ),
         files=files,

@@ -37,8 +37,9 @@ def add(passphrase_file: PassphraseFile = None, command: Command = None, as_json
         raise typer.BadParameter("give the new key: --passphrase-file FILE, or --command PROGRAM")
     settings = load()
     target = backed_up.place(settings)
-    secrets, _ = slots.opened(slots.read(target), backed_up.providers(settings), target.place)
-    slot = slots.add(target, secrets, new[0], datetime.now(UTC))
+    with slots.changing(target):
+        secrets, _ = slots.opened(slots.read(target), backed_up.providers(settings), target.place)
+        slot = slots.add(target, secrets, new[0], datetime.now(UTC))
     print(json.dumps({"slot": slot.name, "kind": slot.kind}) if as_json else f"slot {slot.name} ({slot.kind}) is added")
 
 

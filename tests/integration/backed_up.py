@@ -50,7 +50,7 @@ class House:
 
     @property
     def state(self) -> State:
-        blobs = {"crops": "gallery_faces", "recent-frames": "recent_frames", "releases": None}
+        blobs = {"crops": "gallery_faces", "recent-frames": None, "releases": None}
         return State(
             folder=self.folder,
             database=self.database,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,10 +15,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from backup.changes import view
 from backup.errors import CannotRestore
-from backup.keyring import FILES, PERSONS, Keys, copy_keys, keys_apart, keys_of
+from backup.keyring import FILES, PERSONS, Keys, copy_keys, in_turn, keys_apart, keys_of
 from backup.restore.partial import restore_person
 from backup.restore.undo import undo
 from backup.restore.whole import restore
+from tests.conftest import eventually
 from tests.integration.backed_up import House, Vault, a_face, house
 
 FACE = np.full(128, 1.0, np.float32).tobytes()
@@ -29,7 +31,7 @@ def erase(home: House, kept: Vault) -> None:
     """As `doorbell people erase` does."""
     home.gallery.remove_people([home.gallery.person("Bob")])
     home.recent.clear()
-    with view(home.database) as seen:
+    with in_turn(home.state), view(home.database) as seen:
         copy_keys(keys_of(home.keyring_database, home.state.secrets), seen.connection, kept.repository, kept.apart)
 
 
@@ -111,6 +113,28 @@ def test_after_an_erasure_no_old_snapshot_gives_him_back(home: House, kept: Vaul
         "audit",
     }
     assert FACE not in every_byte(tmp_path / "new")
+
+
+def test_a_snapshot_that_looked_before_an_erasure_does_not_copy_the_key_after_it(
+    home: House, kept: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bob, _ = home.live_in(tmp_path)
+    erasure = threading.Thread(target=erase, args=(home, kept))
+
+    put = kept.apart.put
+
+    def slowly(name: str, data: bytes) -> None:
+        if not erasure.ident:
+            erasure.start()
+            assert eventually(lambda: home.keyring.without_key([bob.id]))
+            erasure.join(0.5)  # which is enough for its copy
+        put(name, data)
+
+    monkeypatch.setattr(kept.apart, "put", slowly)
+    kept.snapshot(home)
+    erasure.join(60)
+
+    assert bob.id not in keys_apart(kept.repository, kept.apart).persons
 
 
 def tables_with(file: Path, text: str) -> set[str]:

@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backup.manifest import Manifest
 from backup.packing import check_range, unpack_rows
-from tests.integration.backed_up import House, Vault, begun, house, vault
+from backup.snapshot import snapshot
+from tests.integration.backed_up import NOW, House, Vault, begun, house, vault
 from tests.integration.conftest import new_database
 
 
@@ -39,6 +43,40 @@ def test_a_snapshot_counts_what_is_there(home: House, kept: Vault, tmp_path: Pat
     for collection in manifest.collections:
         for each in kept.repository.ranges(collection):
             check_range(collection.kind, each, kept.repository.get_many(each.chunks))
+
+
+def test_behind_everybody_it_holds_nothing_that_others_wait_for(home: House, kept: Vault, tmp_path: Path) -> None:
+    home.live_in(tmp_path)
+    works = itertools.count()
+
+    def behind(work: Callable[[], Any]) -> Any:
+        with ThreadPoolExecutor(1) as others:
+            done = others.submit(home.enrol, f"Visitor {next(works)}").result(timeout=30)
+            assert done.name in {person.name for person in home.gallery.people()}
+            with home.doors.alone(home.database, "keyring-copy") as free:
+                assert free
+        with refusing_writers(home):
+            return work()
+
+    taken = snapshot(home.state, kept.repository, kept.apart, lambda: NOW, behind=behind)
+
+    assert next(works) == 2
+    assert taken.manifest.collection("people").count == 3
+
+
+@contextmanager
+def refusing_writers(home: House) -> Iterator[None]:
+    def refuse(connection: sa.Connection) -> None:
+        options = connection.get_execution_options()
+        assert options.get("reading") or options.get("postgresql_readonly"), "a writer, behind everybody"
+
+    for engine in (home.database, home.keyring_database):
+        sa.event.listen(engine, "begin", refuse)
+    try:
+        yield
+    finally:
+        for engine in (home.database, home.keyring_database):
+            sa.event.remove(engine, "begin", refuse)
 
 
 def test_nothing_is_uploaded_twice(home: House, kept: Vault, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from backup.errors import AnotherRepository, Busy, NoSuchObject
+from backup.errors import AnotherRepository, Busy, NoSuchObject, TargetRefused
 from backup.holds import held
 from backup.passphrase import Passphrase
 from backup.replicate import lag_seconds, replicate, replicate_keyring
@@ -113,3 +113,29 @@ def test_the_keyring_is_copied_when_it_has_changed(other: MemoryTarget, target: 
 
     assert [replicate_keyring("a" * 32, target, other) for _ in range(2)] == [True, False]
     assert other.get("keyring/" + "a" * 32) == b"keys"
+
+
+def test_a_key_that_goes_while_the_keyring_is_copied_does_not_come_back(
+    other: MemoryTarget, target: MemoryTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, put = "keyring/" + "a" * 32, other.put
+    target.put(name, b"keys")
+
+    def late(where: str, data: bytes) -> None:
+        target.put(name, b"fewer keys")
+        put(where, data)
+
+    monkeypatch.setattr(other, "put", late)
+
+    assert replicate_keyring("a" * 32, target, other)
+    assert other.get(name) == b"fewer keys"
+
+
+def test_a_place_that_does_not_keep_the_keyring_is_told(
+    other: MemoryTarget, target: MemoryTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.put("keyring/" + "a" * 32, b"keys")
+    monkeypatch.setattr(other, "put", lambda *_: None)
+
+    with pytest.raises(TargetRefused, match="did not keep"):
+        replicate_keyring("a" * 32, target, other)

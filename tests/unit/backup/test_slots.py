@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backup import slots
-from backup.errors import AnotherRepository, Damaged, NoSuchObject, TargetRefused, WrongKey
+from backup.errors import AnotherRepository, Busy, Damaged, NoSuchObject, TargetRefused, WrongKey
 from backup.passphrase import Passphrase
 from backup.repository import Repository
 from backup.targets.memory import MemoryTarget
@@ -31,6 +31,26 @@ def test_a_lost_key_is_no_loss_while_there_is_another(
     again = Repository.open(target, paper)
 
     assert rows_of(again, again.latest()) == TABLES
+
+
+def test_of_two_changes_of_keys_at_once_one_is_refused(
+    repository: Repository, target: MemoryTarget, passphrase: Passphrase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrap = passphrase.wrap
+
+    def meanwhile(secrets: bytes) -> dict[str, str]:
+        with pytest.raises(Busy, match="are being changed"):
+            slots.rotate(target, [passphrase])
+        with pytest.raises(Busy, match="are being changed"):
+            slots.remove(target, slots.read(target)[0].name)
+        return wrap(secrets)
+
+    monkeypatch.setattr(Passphrase, "wrap", lambda _, secrets: meanwhile(secrets))
+    assert slots.rotate(target, [passphrase]).newest == 2
+    monkeypatch.setattr(Passphrase, "wrap", lambda _, secrets: wrap(secrets))
+
+    assert slots.rotate(target, [passphrase]).newest == 3
+    assert list(target.list("holds/")) == []
 
 
 def test_a_removed_key_opens_nothing_and_the_last_one_stays(
