@@ -218,6 +218,12 @@ def load() -> Settings:
     }
     unset = {name: value for name, value in defaults.items() if not getattr(settings, name)}
     settings = settings.model_copy(update=unset)
-    if settings.database_url == settings.keyring_url:
+    if _place(settings.database_url) == _place(settings.keyring_url):
         raise SettingsError(f"{PREFIX}KEYRING_URL must be another database than {PREFIX}DATABASE_URL")
     return settings
+
+
+def _place(url: str) -> str:
+    """A file however it is written."""
+    name = url.removeprefix("sqlite:///")
+    return url if name == url else str(Path(name).resolve())

@@ -63,7 +63,4 @@ def _keep(face: NewFace, wish: Enrolment, gallery: Gallery, now: datetime) -> st
         person = gallery.add_person(wish.name, wish.standing or Standing.KNOWN, now)
     except NameTaken:
         person = gallery.person(wish.name)
-    face_id = gallery.add_face(person, face, now)
-    if wish.standing is not None and wish.standing is not person.standing:
-        gallery.change_person(wish.name, None, wish.standing)
-    return face_id
+    return gallery.add_face(person, face, now, wish.standing)

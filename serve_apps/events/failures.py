@@ -12,7 +12,6 @@ from threading import Lock
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from serve_apps.database import in_commit_order
 from serve_apps.tables import recognition_failures
@@ -61,7 +60,7 @@ class Failures:
         while batch := self._taken():
             try:
                 self._write(batch)
-            except SQLAlchemyError as error:
+            except Exception as error:  # the outermost loop: whatever it was, what comes next is written
                 log.warning("failures.dropped count=%d: %s", len(batch), type(error).__name__)
 
     def _taken(self) -> list[FailedTry]:

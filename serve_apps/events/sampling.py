@@ -72,7 +72,7 @@ def keep_pruned(recent: RecentFrames, seconds: float = PRUNING_SECONDS) -> None:
         while True:
             try:
                 recent.prune()
-            except (SQLAlchemyError, CropsUnavailable, KeyringError) as error:
+            except Exception as error:  # the outermost loop: an hour later it may be well again
                 log.warning("recent_frames.not_pruned: %s", type(error).__name__)
             time.sleep(seconds)
 

@@ -94,10 +94,8 @@ class Gallery:
             with self.database.begin() as connection:
                 person = _person(connection, name)
                 if values:
-                    connection.execute(people.update().where(people.c.id == person.id).values(values))
                     note_changes(connection, [person.id])
-                    told = {"renamed": new_name is not None, "standing": standing}
-                    self._audit(connection, [Act("person.changed", person.id, told)])
+                    self._audit(connection, [_changed(connection, person, values)])
                 return _person(connection, new_name or name)
         except IntegrityError:
             raise NameTaken(new_name) from None
@@ -113,8 +111,8 @@ class Gallery:
         for person_id in ids:
             self.crops.remove(person_id)
 
-    def add_face(self, person: Person, face: NewFace, now: datetime) -> str:
-        """The new face's id. Raises PhotoAlreadyEnrolled, NobodyOfThatName when the person was removed meanwhile."""
+    def add_face(self, person: Person, face: NewFace, now: datetime, standing: Standing | None = None) -> str:
+        """The new face's id; `standing` comes with it. Raises PhotoAlreadyEnrolled, NobodyOfThatName."""
         face_id = str(uuid.uuid4())
         try:
             sealed = self.keyring.seal(person.id, f"embedding {face_id} {face.space}", face.embedding.tobytes())
@@ -126,7 +124,8 @@ class Gallery:
                 connection.execute(gallery_faces.insert().values(row))
                 connection.execute(embeddings.insert().values(face_id=face_id, space=face.space, sealed=sealed))
                 note_changes(connection, [person.id])
-                self._audit(connection, [Act("face.added", person.id, {"face": face_id})])
+                acts = _given(connection, person, standing)
+                self._audit(connection, [Act("face.added", person.id, {"face": face_id}), *acts])
         except (IntegrityError, KeyringError, NobodyOfThatName) as error:
             self.crops.remove(person.id, face_id)
             if isinstance(error, IntegrityError):
@@ -227,6 +226,15 @@ def _person(connection: Connection, name: str) -> Person:
     if row is None:
         raise NobodyOfThatName(name)
     return Person(*row)
+
+
+def _changed(connection: Connection, person: Person, values: dict[str, str]) -> Act:
+    connection.execute(people.update().where(people.c.id == person.id).values(values))
+    return Act("person.changed", person.id, {"renamed": "name" in values, "standing": values.get("standing")})
+
+
+def _given(connection: Connection, person: Person, standing: Standing | None) -> list[Act]:
+    return [] if standing in (None, person.standing) else [_changed(connection, person, {"standing": str(standing)})]
 
 
 def _must_be_enrolled(connection: Connection, person: Person) -> None:

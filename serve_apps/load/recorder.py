@@ -39,11 +39,13 @@ class Recorder:
         self._write = write
         self._write_routing = write_routing
         self._routing: Mapping[str, Any] | None = None
+        self._lock = threading.Lock()
         self._away = False
 
     def obeyed(self, routing: Mapping[str, Any]) -> None:
         """The gateway takes this routing from now on; does not wait."""
-        self._routing = routing
+        with self._lock:
+            self._routing = routing
 
     def start(self, seconds: float = WRITE_SECONDS) -> None:
         """Write every so many seconds, as long as the process lives."""
@@ -71,8 +73,9 @@ class Recorder:
             self._missed(rows, error)
             return
         self._counts.written(rows)
-        if self._routing is routing:
-            self._routing = None
+        with self._lock:
+            if self._routing is routing:
+                self._routing = None
         if self._away:
             log.info("load.written_again rows=%d", len(rows))
         self._away = False

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from structlog.contextvars import bound_contextvars
@@ -52,15 +52,15 @@ class Courier:
         self._counts = NoticeCounts(meter)
         self._since = self._taken_at = clock()
         self._id = str(uuid.uuid4())
-        self._look_at = datetime.min.replace(tzinfo=UTC)
+        self._looked_at: datetime | None = None
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="courier")
         self._apprise = lru_cache(maxsize=64)(AppriseChannel)
 
     def round(self) -> int:
         """Deliver once around; how many notices were tried."""
         now = self._clock()
-        if now >= self._look_at:
-            self._look_at = now + LOOK_EVERY
+        if self._looked_at is None or not self._looked_at <= now < self._looked_at + LOOK_EVERY:  # or a clock set back
+            self._looked_at = now
             for notice in self._outbox.expired(now):
                 self._resolve(notice)
             for turn in self._turned(now, self._since):

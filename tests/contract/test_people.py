@@ -129,6 +129,9 @@ def test_a_subjects_standing_is_given_and_changed(client: Any) -> None:
 
     assert standing_of(client) == {"Barred visitor": "blacklisted", "Courier": "blacklisted"}
 
+    enrol(client, "Courier", photo("courier-1"), standing="known")
+    assert standing_of(client) == {"Barred visitor": "blacklisted", "Courier": "known"}
+
 
 # Faces
 

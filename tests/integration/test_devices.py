@@ -241,6 +241,22 @@ def test_the_courier_logs_who_went_silent(
     assert said == [f"device.silent id={device}", f"device.back id={device}"]
 
 
+def test_the_courier_looks_again_when_its_clock_was_set_back(engine: sa.Engine, tmp_path: Path) -> None:
+    moments, looks = iter([NOW, NOW, NOW - 100 * LOOK_EVERY, NOW]), list[datetime]()
+    courier = Courier(
+        Outbox(engine),
+        Rules,
+        LogChannel(tmp_path / "log"),
+        lambda: next(moments),
+        lambda now, _: looks.append(now) or [],
+    )
+
+    for _ in range(2):
+        courier.round()
+
+    assert looks == [NOW, NOW - 100 * LOOK_EVERY]
+
+
 # ends
 
 

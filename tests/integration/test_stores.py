@@ -453,6 +453,17 @@ def test_a_face_for_a_person_who_was_removed_meanwhile_is_not_kept(house: Househ
     assert not any((house.folder / "crops" / person.id).iterdir())
 
 
+def test_a_standing_comes_with_its_face_or_not_at_all(house: Household) -> None:
+    person = house.enrol("Visitor")
+    with pytest.raises(PhotoAlreadyEnrolled):
+        house.gallery.add_face(person, a_face(), NOW, Standing.BLACKLISTED)
+    assert house.gallery.person("Visitor").standing is Standing.KNOWN
+
+    house.gallery.add_face(person, a_face(photo="2"), NOW, Standing.BLACKLISTED)
+
+    assert house.gallery.person("Visitor").standing is Standing.BLACKLISTED
+
+
 def test_a_face_is_read_back_and_forgotten(house: Household) -> None:
     person = house.enrol("Resident")
     (face,) = house.gallery.faces("Resident")

@@ -88,3 +88,14 @@ def test_what_the_command_line_reads_is_no_mistake(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DOORBELL_API_KEY", "db_…")
 
     assert load().engine == "yunet_dlib"
+
+
+@pytest.mark.parametrize("given", ["sqlite:///data/doorbell.db", "sqlite:///./data/../data/doorbell.db"])
+def test_one_file_is_not_database_and_keyring_however_it_is_written(
+    given: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOORBELL_KEYRING_URL", given)
+
+    with pytest.raises(SettingsError, match="another database"):
+        load()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,20 @@ def test_a_database_that_is_away_drops_them_with_a_count(engine: sa.Engine, capl
 
     metadata.create_all(engine)
     log.note(failed(2))
+    assert kept(engine) == ["error 2"]
+
+
+def test_whatever_one_batch_meets_the_next_one_is_written(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    metadata.create_all(engine)
+    log = Failures(engine, lambda write: write())
+    with monkeypatch.context() as patch:
+        patch.setattr(failures, "in_commit_order", lambda *_: os.open("/nowhere/at/all", os.O_RDONLY))
+        log.note(failed(1))
+    log.note(failed(2))
+
+    assert "failures.dropped count=1: FileNotFoundError" in caplog.text
     assert kept(engine) == ["error 2"]
 
 
