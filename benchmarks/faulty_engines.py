@@ -23,7 +23,7 @@ LATER_SECONDS = 30.0
 """Longer than a rollout proves a release before traffic comes."""
 
 TIMES_SLOWER = 5
-LEAKED_BYTES = 2_000_000
+LEAKED_BYTES = 4_000_000
 """With each picture."""
 
 

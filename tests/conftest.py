@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,17 @@ def missing(reason: str) -> None:
 
 
 def free_ports(count: int) -> list[int]:
+    """On loopback; below those that the kernel hands out, apart from a cluster's and from the other worker's."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10_000 + 2_500 * (worker % 2)
+    ports: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        while len(ports) < count:
+            port = first + secrets.randbelow(2_500)
+            with suppress(OSError):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                ports.append(port)
+    return ports
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
@@ -116,6 +123,7 @@ def running_postgres(binaries: Path, folder: Path) -> Iterator[str]:
     made = [*prefix, binaries / "initdb", "-D", data, "-U", "doorbell", "-A", "trust", "--no-sync", "-E", "UTF8"]
     subprocess.run(made, check=True, capture_output=True, cwd="/")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    options += " -c autovacuum=off"  # its workers keep databases from being copied
     control = [*prefix, binaries / "pg_ctl", "-D", data, "-w", "-s"]
     subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], check=True, cwd="/", timeout=60)
     try:

@@ -113,7 +113,7 @@ def wrong_key(house: House) -> Iterator[None]:
 
 FAULTS = (
     Fault("SecurityEvent", wrong_key, 60, {"event_type": "key_unknown"}),
-    Fault("PipelineWorkerDown", no_courier, 120, {"worker_type": "courier"}),
+    Fault("PipelineWorkerDown", no_courier, 240, {"worker_type": "courier"}),
     Fault("HighErrorRate", no_event_can_be_written, 150),
     Fault("DiskAlmostFull", full_disk, 150),
     Fault("EdgeSilent", silent_box, 200, {"device": "back door"}),

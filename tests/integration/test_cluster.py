@@ -66,13 +66,15 @@ def test_a_key_is_revoked_within_a_second_everywhere(cluster):
         assert api.get("/api/v1/events").status_code == 200
         assert post(api, b"").status_code == 403
         cluster.doorbell("keys", "revoke", made["id"])
-        assert eventually(lambda: api.get("/api/v1/events").status_code == 401, seconds=1.0)
+        time.sleep(1)  # what begins then is refused, however long it takes
+        assert api.get("/api/v1/events").status_code == 401
 
 
 def enrolled(cluster, name: str) -> dict[str, str]:
     """A device with its key, as it gets them for its code."""
     made = json.loads(cluster.doorbell("devices", "enroll", name, "--json").stdout)
-    return httpx.post(f"{cluster.url}/api/v1/devices", json={"code": made["code"]}).raise_for_status().json()
+    answer = httpx.post(f"{cluster.url}/api/v1/devices", json={"code": made["code"]}, timeout=30)
+    return answer.raise_for_status().json()
 
 
 def heartbeat(api: httpx.Client) -> httpx.Response:
@@ -94,7 +96,8 @@ def test_a_device_is_enrolled_heard_listed_and_revoked_alone(cluster, frames):
         assert abs((datetime.fromisoformat(answer["time"]) - datetime.now(UTC)).total_seconds()) < 5
         assert (listed(cluster, device["id"])["state"], listed(cluster, other["id"])["state"]) == ("well", "never seen")
         cluster.doorbell("devices", "revoke", device["id"])
-        assert eventually(lambda: heartbeat(api).status_code == 401, seconds=1.0)
+        time.sleep(1)
+        assert heartbeat(api).status_code == 401
         assert heartbeat(neighbour).status_code == 200
     assert listed(cluster, device["id"])["state"] == "revoked"
 
@@ -218,7 +221,8 @@ def test_a_recognizer_replica_killed_under_load_costs_no_frame(household, frames
 
 
 def test_a_courier_killed_under_load_loses_no_notice_and_sends_none_twice(household, frames):
-    assert eventually(lambda: not outbox(household)().get("pending")), "those of other tests are through"
+    under_way = {"pending", "sending"}
+    assert eventually(lambda: not under_way & outbox(household)().keys()), "those of other tests are through"
     household.receiver.seen.clear()
     with Doors(household, frames["resident"]) as doors:
         for _ in range(2):
@@ -247,12 +251,11 @@ def outbox(cluster):
 
 def test_the_whole_cluster_listens_on_loopback_only(cluster):
     tree = psutil.Process(cluster.process.pid).children(recursive=True)
-    listening = [
-        connection.laddr.ip
-        for process in tree
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    connections = []
+    for process in tree:
+        with suppress(psutil.Error):  # one that has just ended
+            connections += process.net_connections("tcp")
+    listening = [each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN]
     assert listening
     assert {ip for ip in listening if not ip.removeprefix("::ffff:").startswith("127.")} <= {"::1"}
 
@@ -271,17 +274,20 @@ def test_what_answers_a_door_waits_for_nothing_else_on_the_machine(cluster):
 def test_the_dashboard_asks_for_the_token(cluster):
     url = f"http://127.0.0.1:{cluster.ports.dashboard}/api/serve/applications/"
     token = (cluster.data / "ray_token").read_text()
-    assert httpx.get(url).status_code in (401, 403)
-    assert httpx.get(url, headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert httpx.get(url, timeout=30).status_code in (401, 403)
+    assert httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code == 200
 
 
 def test_a_body_of_fifty_megabytes_is_refused_and_the_next_frame_answered(household, frames):
     with household.client() as api:
         try:
-            assert post(api, b"\xff\xd8\xff" + bytes(50_000_000)).status_code == 413
-        except httpx.WriteError:
-            pytest.skip("the refusal came while the body was still being sent")
+            refused = post(api, b"\xff\xd8\xff" + bytes(50_000_000)).status_code
+        except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+            refused = None
         assert post(api, frames["resident"]).status_code == 200
+    if refused is None:
+        pytest.skip("the refusal came while the body was still being sent")
+    assert refused == 413
 
 
 def test_a_slow_sender_is_sent_away_and_disturbs_nobody(household, frames):

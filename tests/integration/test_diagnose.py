@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,15 +29,31 @@ from tests.integration.backed_up import House, Vault
 from tests.integration.conftest import RunningCluster
 
 NOBODY = "http://127.0.0.1:9"
+TRIES = 5
+
+Parts = dict[str, dict[str, Any]]
 
 
-def diagnosed(data: Path, *more: str, **settings: str) -> tuple[int, dict[str, dict[str, Any]]]:
-    """The exit status, and the parts by name."""
-    given = {"--url": NOBODY, "--dashboard": NOBODY} | dict(zip(more[::2], more[1::2], strict=True))
-    options = [part for option in given.items() for part in option]
+def diagnosed(data: Path, *more: str, prompt: Collection[str] = (), **settings: str) -> tuple[int, Parts]:
+    """The exit status, and the parts by name; anew where one of the `prompt` ones, all by default, came too late.
+
+    On busy cores that says nothing of the part.
+    """
+    given = dict(zip(more[::2], more[1::2], strict=True))
+    for _ in range(TRIES):
+        if bundle := given.get("--bundle"):
+            Path(bundle).unlink(missing_ok=True)
+        status, parts = diagnosed_once(data, given, settings)
+        if not any(parts[name]["evidence"].startswith("no answer within") for name in prompt or parts):
+            break
+    return status, parts
+
+
+def diagnosed_once(data: Path, given: dict[str, str], settings: dict[str, str]) -> tuple[int, Parts]:
+    options = [part for option in ({"--url": NOBODY, "--dashboard": NOBODY} | given).items() for part in option]
     command = [sys.executable, "-m", "cluster.cli.main", "diagnose", "--json", *options]
     environment = os.environ | {"DOORBELL_DATA": str(data)} | settings
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
     told = json.loads(done.stdout)
     print(f"{told['seconds']} s in all:", {part["part"]: part["seconds"] for part in told["parts"]})
@@ -45,7 +61,7 @@ def diagnosed(data: Path, *more: str, **settings: str) -> tuple[int, dict[str, d
     return done.returncode, {part["part"]: part for part in told["parts"]}
 
 
-def states(parts: dict[str, dict[str, Any]]) -> dict[str, str]:
+def states(parts: Parts) -> dict[str, str]:
     return {name: part["state"] for name, part in parts.items()}
 
 
@@ -96,8 +112,8 @@ def test_a_database_and_a_bucket_that_hang_are_told_in_time(home: House) -> None
             "AWS_SECRET_ACCESS_KEY": "b",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
-        address = f"http://127.0.0.1:{port}"
-        status, parts = diagnosed(home.folder, "--url", address, "--dashboard", address, **settings)
+        places = ("--url", f"http://127.0.0.1:{port}", "--dashboard", f"http://127.0.0.1:{port}")
+        status, parts = diagnosed(home.folder, *places, prompt=("disks", "certificates"), **settings)
     hanging = ("nodes", "public address", "database", "bucket of crops")
     assert {parts[part]["state"] for part in hanging} == {"failed"}
     assert (status, parts["disks"]["state"], parts["certificates"]["state"]) == (2, "ok", "ok")
@@ -170,10 +186,12 @@ def test_a_running_cluster_is_well_and_its_bundle_holds_no_secret(household: Run
     file = tmp_path / "bundle.tar.gz"
     secret = "wJalrXUtnFEMI-K7MDENG"
     variables = {"AWS_SECRET_ACCESS_KEY": secret, "DOORBELL_NOTICES_FILE": str(household.data / "notices.yaml")}
+    history_file(household.data).unlink(missing_ok=True)  # by what tests wrote in half an hour, a disk fills
     status, parts = diagnosed(household.data, *places, "--bundle", str(file), **variables)
-    # No snapshots are taken, and tests before this one have ended nodes and left boxes behind.
-    others = dict.fromkeys(("snapshots", "nodes", "boxes"), "ok")
+    # No snapshots are taken, and tests before this one have ended nodes and couriers and left boxes behind.
+    others = dict.fromkeys(("snapshots", "nodes", "boxes", "queue"), "ok")
     assert states(parts) | others == dict.fromkeys(parts, "ok")
+    assert parts["queue"]["state"] in ("ok", "warning")
     assert status == max(("ok", "warning", "failed").index(state) for state in states(parts).values())
     with tarfile.open(file) as archive:
         texts = {each.name: archive.extractfile(each).read().decode() for each in archive.getmembers()}

@@ -34,6 +34,7 @@ from edge.upload.heartbeat import Heartbeat
 from edge.upload.key_file import KeyFile
 from edge.upload.tls import tls_context
 from edge.upload.uploader import Uploader
+from tests.conftest import eventually
 
 Servers = Callable[..., "Cluster"]
 
@@ -153,7 +154,7 @@ def uploaded(gate: Gateway, folder: Path, *frames: Frame) -> int:
 def test_an_answer_that_comes_after_the_timeout_makes_no_second_event(tmp_path: Path, servers: Servers) -> None:
     server, frame = servers(), a_frame()
     server.moods += ["late", "cut"]
-    assert uploaded(gateway(server.url, timeout_s=0.3), tmp_path, frame) == 2
+    assert uploaded(gateway(server.url, timeout_s=2), tmp_path, frame) == 2
 
     assert list(server.events) == [frame.frame_id]
     assert server.events[frame.frame_id]["id"] == "event 0"
@@ -164,7 +165,7 @@ def test_a_key_repaired_in_its_file_works_without_a_restart(tmp_path: Path, serv
     server = servers()
     (tmp_path / "key").write_text("revoked")
     gate, frame = gateway(server.url, read_key=KeyFile(tmp_path / "key")), a_frame()
-    repair = Thread(target=lambda: (time.sleep(0.2), (tmp_path / "key").write_text("secret")))
+    repair = Thread(target=lambda: (eventually(lambda: server.headers), (tmp_path / "key").write_text("secret")))
     repair.start()
     assert uploaded(gate, tmp_path / "spool", frame) >= 1
     repair.join()
@@ -271,7 +272,7 @@ def test_a_heartbeat_tells_the_time_to_a_box_whose_clock_is_a_year_behind(server
     gateway(server.url, cluster_clock=clock).post(a_frame(captured_at=behind, boot_id=boot_id, boot_s=boot_s))
 
     (headers,) = server.headers
-    assert float(headers["X-Clock-Offset"]) == pytest.approx(365 * 86_400, abs=0.5)
+    assert float(headers["X-Clock-Offset"]) == pytest.approx(365 * 86_400, abs=5)
 
 
 def test_a_box_is_enrolled_once_and_its_key_kept(tmp_path: Path, servers: Servers) -> None:

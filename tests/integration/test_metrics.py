@@ -18,6 +18,7 @@ from tests.integration.conftest import RunningCluster
 from tests.integration.test_cluster import post
 
 TRIGGERED = ("pipeline_events_total", "doorbell_triggers_total", "face_recognition_requests_total")
+SECURITY = (("key_unknown", "frames"), ("key_created", "cli"), ("person_erased", "people"))
 NEVER_HERE = {
     "certificate_expiry_timestamp_seconds",  # no certificate is named
     "telemetry_dropped_total",  # nothing is lost
@@ -36,6 +37,10 @@ def seen(cluster: RunningCluster) -> Series:
 def total(found: Series, name: str, **labels: str) -> float:
     wanted = set(labels.items())
     return sum(value for given, value in found.get(f"ray_{name}", {}).items() if wanted <= set(given))
+
+
+def security(found: Series, event: str, source: str) -> float:
+    return total(found, "security_events_total", event_type=event, source=source)
 
 
 def heartbeat(every_seconds: int) -> dict[str, object]:
@@ -73,8 +78,9 @@ def after(cluster: RunningCluster, before: Series, frames: dict[str, bytes]) -> 
         found = seen(cluster)
         cameras = any("measured-nobody" in str(key) for key in found.get("ray_camera_events_today", {}))
         silent = total(found, "edge_devices", state="silent") and total(found, "errors_total", component="courier")
-        created = total(found, "security_events_total", event_type="key_created")
-        return found if cameras and silent and created else None
+        moved = all(total(found, name) >= total(before, name) + len(frames) for name in TRIGGERED)
+        told = all(security(found, *each) > security(before, *each) for each in SECURITY)
+        return found if cameras and silent and moved and told else None
 
     found = eventually(all_there, 150)
     assert found, "what was done does not show"
@@ -106,10 +112,8 @@ def test_frames_move_events_triggers_faces_and_every_stage(before, after, frames
 
 
 def test_a_wrong_key_a_new_one_and_an_erased_person_are_security_events(before, after):
-    for event, source in (("key_unknown", "frames"), ("key_created", "cli"), ("person_erased", "people")):
-        labels = {"event_type": event, "source": source}
-        moved = total(after, "security_events_total", **labels) - total(before, "security_events_total", **labels)
-        assert moved >= 1, event
+    for event, source in SECURITY:
+        assert security(after, event, source) - security(before, event, source) >= 1, event
 
 
 def test_notices_are_counted_by_channel_with_what_passed_since_the_trigger(after):

@@ -179,7 +179,7 @@ def test_two_at_once_write_each_embedding_once(house: House) -> None:
 
 
 def _embed_slowly(at: Household) -> None:
-    Reembedding(at.gallery(), Colours(0.01)).run(lambda _: None, lambda: False, lambda: None)
+    Reembedding(at.gallery(), Colours(0.05)).run(lambda _: None, lambda: False, lambda: None)
 
 
 def test_killed_in_the_middle_and_run_again_the_rest_is_embedded(house: House) -> None:

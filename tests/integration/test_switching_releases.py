@@ -117,14 +117,14 @@ def test_an_alert_takes_the_traffic_back_and_is_in_the_audit_trail(
     created = json.loads(home.doorbell("keys", "create", "alertmanager", "--scope", "alerts", "--json").stdout)
     pack(home, "alarming", "--from", "yunet-dlib-1", "--threshold", "0.57")
     with doors(home, frames) as seen:
-        rollout = command(home, "deploy", "alarming", "--prove", "1", "--bake", "60", "--json")
+        rollout = command(home, "deploy", "alarming", "--prove", "1", "--slower", "50", "--bake", "60", "--json")
         assert rollout.stdout is not None
         assert "100 % of the traffic" in (json.loads(line)["said"] for line in rollout.stdout)
         eventually(lambda: seen["alarming"] > 3)
         with home.client() as api:
             answer = api.post("/api/v1/alerts", json=firing("DoorsUnanswered"), headers={"X-API-Key": created["key"]})
         assert answer.json()["kept"] == 1, answer.text
-        said, _ = rollout.communicate(timeout=60)
+        said, _ = rollout.communicate(timeout=120)
         assert json.loads(said.splitlines()[-1])["why"].startswith("alert DoorsUnanswered")
         before = seen["yunet-dlib-1"]
         eventually(lambda: seen["yunet-dlib-1"] > before + 5)
