@@ -1,7 +1,7 @@
 """What says that somebody reads a repository, prunes it, or changes its keys: `holds/<id>`, removed when it ends.
 
 A snapshot needs none, and so no right to delete. Who was killed leaves a hold; it counts until its process is known
-to be gone, at most for a day.
+to be gone, or for a day. Where nothing may be deleted, a hold that has ended says so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from backup.targets.target import Target
 
 FOLDER = "holds/"
 LIFE = timedelta(days=1)
+CHANGE = timedelta(minutes=15)
+"""Of a change of keys, which takes seconds."""
 Purpose = Literal["keys", "prune", "read", "replicate"]
 
 
@@ -33,27 +35,36 @@ class Hold:
     snapshot: str
     where: str
     process: int
+    begun: str
     since: datetime
+    ended: bool = False
 
     def is_alive(self, now: datetime) -> bool:
         """`now` by the target's clock."""
-        if now - self.since >= LIFE:  # its process's number may be another's by now
+        if self.ended:
             return False
-        return self.where != _where() or Path(f"/proc/{self.process}").exists()
+        if self.where == _where():
+            begun = _begun(self.process)
+            return begun is not None and self.begun in ("", begun)  # another process may have its number by now
+        return now - self.since < (CHANGE if self.purpose == "keys" else LIFE)
 
 
 @contextmanager
 def held(target: Target, purpose: Purpose, snapshot: str = "") -> Iterator[str]:
     """The hold's name. A key that may only read goes without one."""
     name = f"{FOLDER}{purpose}-{secrets.token_hex(8)}"
-    content = {"purpose": purpose, "snapshot": snapshot, "where": _where(), "process": os.getpid()}
+    mine = {"process": os.getpid(), "begun": _begun(os.getpid())}
+    content = {"purpose": purpose, "snapshot": snapshot, "where": _where(), **mine}
     with suppress(TargetRefused):
         target.put(name, json.dumps(content).encode())
     try:
         yield name
     finally:
-        with suppress(TargetRefused):
+        try:
             target.delete(name)
+        except TargetRefused:
+            with suppress(TargetRefused):
+                target.put(name, json.dumps(content | {"ended": True}).encode())
 
 
 def others(target: Target, mine: str) -> tuple[list[Hold], datetime]:
@@ -65,7 +76,8 @@ def others(target: Target, mine: str) -> tuple[list[Hold], datetime]:
     living = [hold for hold in found if hold.name != mine and hold.is_alive(now)]
     for hold in found:
         if hold.name != mine and hold not in living:
-            target.delete(hold.name)
+            with suppress(TargetRefused):
+                target.delete(hold.name)
     return living, now
 
 
@@ -73,11 +85,21 @@ def _read(target: Target, name: str, since: datetime) -> Hold | None:
     """What cannot be read counts as somebody who reads everything."""
     try:
         content = json.loads(target.get(name))
-        return Hold(name, content["purpose"], content["snapshot"], content["where"], content["process"], since)
+        said = (content["purpose"], content["snapshot"], content["where"], content["process"], content.get("begun", ""))
+        return Hold(name, *said, since, content.get("ended", False))
     except NoSuchObject:
         return None
     except (ValueError, TypeError, KeyError):
-        return Hold(name, "read", "", "", 0, since)
+        return Hold(name, "read", "", "", 0, "", since)
+
+
+def _begun(process: int) -> str | None:
+    """When a process of this machine began, in clock ticks from the machine's start; None when it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return fields[19]  # starttime, the 22nd of proc(5)
 
 
 def _where() -> str:

@@ -6,6 +6,7 @@ person's face.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from backup.targets.target import Target
 PERSONS, FILES = KEYRING_TABLES
 MASTER = "master.key"
 TURN_SECONDS = 60.0
-"""A place that does not answer is given up by then."""
+"""To wait for whoever copies to the same place, which may not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +98,21 @@ def keys_of(engine: Engine, secrets: Mapping[str, Path]) -> Keys:
 
 
 @contextmanager
-def in_turn(state: State) -> Iterator[None]:
-    """For a look at the keyring and the copy of it: a look from before an erasure is never copied over a later one.
+def in_turn(state: State, apart: Target) -> Iterator[None]:
+    """For a look at the keyring and a copy of it: a look from before an erasure is never copied over a later one.
 
     Raises Busy.
     """
+    turn = f"keyring-copy-{hashlib.sha256(apart.place.encode()).hexdigest()[:8]}"
     until = time.monotonic() + TURN_SECONDS
     while True:
-        with state.doors.alone(state.database, "keyring-copy") as mine:
+        with state.doors.alone(state.database, turn) as mine:
             if mine:
                 yield
                 return
         if time.monotonic() >= until:
-            raise Busy(f"the keyring has been copied elsewhere for {TURN_SECONDS:.0f} s; try again")
-        time.sleep(0.05)
+            raise Busy(f"another copy of the keyring to {apart.place} has not ended in {TURN_SECONDS:.0f} s; try again")
+        time.sleep(0.1)
 
 
 def copy_keys(keys: Keys, view: Connection, repository: Repository, apart: Target) -> bool:

@@ -61,7 +61,8 @@ def prune(
 ) -> Pruned:
     """Raises Busy when another prune runs, Damaged when a snapshot or a list of ranges cannot be read."""
     with held(repository.target, "prune") as mine:
-        living, target_now = others(repository.target, mine)
+        found, target_now = others(repository.target, mine)
+        living = [each for each in found if each.purpose != "keys"]  # which reads no snapshot
         if any(each.purpose == "prune" for each in living):
             raise Busy(f"another prune works on {repository.target.place}; wait until it has ended")
         run = _Run(repository, References(repository), living, target_now, grace)

@@ -82,11 +82,12 @@ def replicate_keyring(repository_id: str, keyring: Target, to: Target) -> bool:
     TargetRefused when the second does not keep it.
     """
     name = f"keyring/{repository_id}"
-    for tries in range(TRIES):
+    for tries in range(TRIES + 1):
         data = keyring.get(name)
         if _there(to, name) == data:
             return tries > 0
-        to.put(name, data)
+        if tries < TRIES:
+            to.put(name, data)
     raise TargetRefused(f"{to.place} did not keep {name}, {TRIES} times")
 
 

@@ -66,8 +66,8 @@ def snapshot(
     """Take one; `apart` is where the keyring is kept, `whole` reads also what has not changed.
 
     `behind` does what takes long. Whatever others wait for, as a writer's turn at the database, is done by the caller.
-    Raises NothingThere, Busy when another is being taken, Damaged when a face has lost its crop, and what the targets
-    raise.
+    Raises NothingThere, Busy when another is being taken or a restore was killed, CannotRestore when nobody can tell,
+    Damaged when a face has lost its crop, and what the targets raise.
     """
     if not state.folder.is_dir():
         raise _nothing(state)
@@ -136,7 +136,7 @@ def _taken(try_: _Snapshot, at: datetime) -> tuple[Manifest, Writing]:
             tables = tables_of(seen.connection)
             if not tables:  # a snapshot of nothing would be the newest one, and looks like a good one
                 raise _nothing(state)
-            with in_turn(state):
+            with in_turn(state, try_.apart):
                 keys = keys_of(state.keyring, state.secrets)
                 copy_keys(keys, seen.connection, repository, try_.apart)
             rows, owed = try_.behind(lambda: _rows(try_, seen, changed, tables, writing))

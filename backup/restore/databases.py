@@ -38,7 +38,6 @@ class Beside:
 
     def begin(self) -> None:
         """Empty."""
-        self.refuse_others()
         if self.file is None:
             schemas.begin(self.live, self.kind)
         elif self.waiting is not None:

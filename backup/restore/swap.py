@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from backup.disk import sync_folder
@@ -39,9 +39,12 @@ def sync_all() -> None:
 
 def forward(moves: Iterable[Move]) -> None:
     """Again and again, if need be."""
+    moves = list(moves)
+    by_live = {move.live: move for move in moves}
     for move in moves:
         live, new, before = Path(move.live), Path(move.new), Path(move.before)
-        came_later = _is_beside_the_old(new)
+        of = _database(move, by_live)
+        came_later = of is not None and Path(of.new).exists()
         if live.exists() and not before.exists() and (move.had or came_later):
             _rename(live, before)
         elif live.exists() and came_later:
@@ -54,9 +57,13 @@ def forward(moves: Iterable[Move]) -> None:
 
 def back(moves: Iterable[Move]) -> None:
     """Take it back; again and again, if need be."""
+    moves = list(moves)
+    by_live = {move.live: move for move in moves}
     for move in moves:
         live, new, before = Path(move.live), Path(move.new), Path(move.before)
-        if live.exists() and (before.exists() if move.had else not new.exists()):
+        of = _database(move, by_live)
+        is_back = of is not None and of.had and not Path(of.before).exists()
+        if live.exists() and (before.exists() if move.had else not new.exists() and not is_back):
             _rename(live, new)
         reached("undo.between_renames")
         if before.exists():
@@ -64,9 +71,10 @@ def back(moves: Iterable[Move]) -> None:
         reached("undo.after_rename")
 
 
-def _is_beside_the_old(new: Path) -> bool:
-    """Of a side file: its database waits, so what is beside the live one is that one's, even if it came since."""
-    return any(new.name.endswith(side) and Path(str(new).removesuffix(side)).exists() for side in SIDE_FILES)
+def _database(move: Move, by_live: Mapping[str, Move]) -> Move | None:
+    """Of a side file, which is the old database's as long as the new one waits, even if it came since."""
+    names = (move.live.removesuffix(side) for side in SIDE_FILES if move.live.endswith(side))
+    return next((by_live[name] for name in names if name in by_live), None)
 
 
 def _rename(old: Path, new: Path) -> None:

@@ -10,7 +10,7 @@ from backup.errors import CannotRestore
 from backup.failpoints import reached
 from backup.places import State
 from backup.restore import journal, schemas, swap
-from backup.restore.databases import beside, engine_of
+from backup.restore.databases import Beside, beside, engine_of
 from backup.restore.gone import erase_from_before
 from backup.restore.journal import Journal
 
@@ -57,10 +57,14 @@ def undo(state: State) -> str:
         found = journal.read(state.folder)
         if found is None or found.phase != "done":
             raise CannotRestore(f"{state.folder} has no state from before a restore")
-        for each in beside(state):
-            each.refuse_others()
         erase_from_before(state, found)
         journal.write(state.folder, found.at("undoing"))
+        try:
+            for each in _moved(state, found):
+                each.refuse_others()
+        except BaseException:
+            journal.write(state.folder, found)
+            raise
         _back(state, found)
         return found.snapshot
 
@@ -112,6 +116,12 @@ def _outside(state: State) -> Iterator[Path]:
         if not live.is_relative_to(state.folder):
             for path in (swap.waiting(state.folder, live), swap.kept(state.folder, live)):
                 yield from (Path(f"{path}{side}") for side in ("", *swap.SIDE_FILES, "-writers"))
+
+
+def _moved(state: State, found: Journal) -> Iterator[Beside]:
+    """The databases that changed places."""
+    moved = {*(kind for kind, _ in found.schemas), *(move.live for move in found.moves)}
+    return (each for each in beside(state) if each.kind in moved or str(each.file) in moved)
 
 
 def _forward(state: State, found: Journal) -> None:

@@ -95,7 +95,10 @@ def restore(
             _check_room(one)
             with _clean_unless_it_ends(state):
                 left_out, ready = _load(one)
-        journal.write(state.folder, ready)
+        with _clean_unless_it_ends(state):
+            journal.write(state.folder, ready)  # from now on no command opens the databases, and
+            for each in beside(state):  # nobody who came before has them open
+                each.refuse_others()
         reached("restore.before_swap")
         finish(state)
     return Restored(manifest.id, manifest.taken_at, manifest.rows, left_out, one.total, time.monotonic() - began)
@@ -117,6 +120,8 @@ def _load(one: _Restore) -> tuple[dict[str, int], Journal]:
     """Everything beside the present state, looked into; what was left out, and what is to be swapped."""
     state, manifest = one.state, one.manifest
     database, keyring = beside(state)
+    for each in (database, keyring):
+        each.refuse_others()
     begin(state, manifest.id)
     reached("restore.begun")
     for each in (database, keyring):
@@ -128,12 +133,10 @@ def _load(one: _Restore) -> tuple[dict[str, int], Journal]:
     files = [*_files(one), *_secrets(one), *_blobs(one, wanted, erasure)]
     _look_into(one, database, keyring)
     reached("restore.after_check")
-    swap.sync_all()
-    for each in (database, keyring):  # nobody has opened them meanwhile
-        each.refuse_others()
     databases = [each.file for each in (database, keyring) if each.file is not None]
     schemas = tuple((each.kind, each.tables()) for each in (database, keyring) if each.file is None)
     moves = swap.moves_of(state.folder, [*databases, *files], databases)
+    swap.sync_all()
     return erasure.left_out, Journal("swapping", manifest.id, moves, schemas)
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 from sqlalchemy import Engine
@@ -25,12 +26,21 @@ class NoAnswer(Exception):
 def database(settings: Settings | None = None) -> Engine:
     """The database that the settings name, of this version. Raises DatabaseError, SettingsError, CannotRestore."""
     settings = settings or load()
-    if is_between(settings.folder):
-        raise DatabaseError(f"a restore was killed in {settings.folder}; 'doorbell up' ends it, or a further restore")
+    _must_be_settled(settings.folder)
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = connect(settings.database_url)
     migrate(engine)
+    try:
+        _must_be_settled(settings.folder)  # a restore that began since would not wait for this connection
+    except DatabaseError:
+        engine.dispose()
+        raise
     return engine
+
+
+def _must_be_settled(folder: Path) -> None:
+    if is_between(folder):
+        raise DatabaseError(f"a restore is under way in {folder}, or was killed there: then 'doorbell up' ends it")
 
 
 def key_store() -> KeyStore:

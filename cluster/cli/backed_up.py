@@ -107,7 +107,7 @@ def keyring_copies(settings: Settings) -> Iterator[tuple[str, Callable[[], objec
 
 
 def _renew(state: State, opened: Repository, apart: Target) -> None:
-    with in_turn(state), reading(state.database) as view:
+    with in_turn(state, apart), reading(state.database) as view:
         copy_keys(keys_of(state.keyring, state.secrets), view, opened, apart)
 
 

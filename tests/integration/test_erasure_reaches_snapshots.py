@@ -31,7 +31,7 @@ def erase(home: House, kept: Vault) -> None:
     """As `doorbell people erase` does."""
     home.gallery.remove_people([home.gallery.person("Bob")])
     home.recent.clear()
-    with in_turn(home.state), view(home.database) as seen:
+    with in_turn(home.state, kept.apart), view(home.database) as seen:
         copy_keys(keys_of(home.keyring_database, home.state.secrets), seen.connection, kept.repository, kept.apart)
 
 

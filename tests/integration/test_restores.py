@@ -127,6 +127,26 @@ def test_a_restore_is_taken_back(engine: str, street: Street, kept: Vault, tmp_p
         undo(home.state)
 
 
+def test_a_restore_is_not_taken_back_below_somebody_who_has_the_database_open(
+    street: Street, kept: Vault, tmp_path: Path
+) -> None:
+    home = begun(street.house("home", "sqlite"))
+    home.live_in(tmp_path)
+    taken = kept.snapshot(home)
+    put_back(kept, home)
+
+    with house(home.folder) as command:
+        command.enrol("Di", 5.0, "5")
+        home.close()
+        with pytest.raises(CannotRestore, match="open in another process"):
+            undo(home.state)
+        command.enrol("Ed", 6.0, "6")
+    assert {person.name for person in home.gallery.people()} == {"Ada", "Bob", "Cy", "Di", "Ed"}
+    home.close()
+
+    assert undo(home.state) == taken.manifest.id
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_after_a_restore_snapshots_go_on(engine: str, street: Street, kept: Vault, tmp_path: Path) -> None:
     home = begun(street.house("home", engine))

@@ -53,6 +53,19 @@ def test_of_two_changes_of_keys_at_once_one_is_refused(
     assert list(target.list("holds/")) == []
 
 
+def test_a_key_that_may_not_delete_adds_and_rotates_all_the_same(
+    repository: Repository, target: MemoryTarget, passphrase: Passphrase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> None:
+        raise TargetRefused("AccessDenied")
+
+    monkeypatch.setattr(target, "delete", refuse)
+    with repository.reading(""):
+        pass
+
+    assert [slots.rotate(target, [passphrase]).newest for _ in range(2)] == [2, 3]
+
+
 def test_a_removed_key_opens_nothing_and_the_last_one_stays(
     repository: Repository, target: MemoryTarget, paper: Passphrase, passphrase: Passphrase
 ) -> None:

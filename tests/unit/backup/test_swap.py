@@ -3,6 +3,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,18 +52,36 @@ def test_what_lies_beside_a_database_goes_with_it(tmp_path: Path) -> None:
     assert tree(tmp_path) == {"d.db": "old", "d.db-wal": "of the old one"}
 
 
-def test_what_came_beside_a_database_since_goes_with_the_old_one_until_the_new_one_is_there(tmp_path: Path) -> None:
-    journal.begin(tmp_path, "snapshot")
-    filled(tmp_path, {"d.db": "old"}, {"d.db": "new"})
-    moves = moves_of(tmp_path, [tmp_path / "d.db"], [tmp_path / "d.db"])
-    wal = tmp_path / "d.db-wal"
+@pytest.mark.parametrize("place", ["data", "elsewhere"])
+def test_what_came_beside_a_database_since_is_the_old_ones_until_the_new_one_is_there(
+    place: str, tmp_path: Path
+) -> None:
+    folder, database = tmp_path / "data", tmp_path / place / "d.db"
+    journal.begin(folder, "snapshot")
+    database.parent.mkdir(exist_ok=True)
+    database.write_text("old")
+    waiting(folder, database).write_text("new")
+    moves = moves_of(folder, [database], [database])
+    wal = database.with_name("d.db-wal")
 
     wal.write_text("of the old one")
     forward(moves)
-    assert tree(tmp_path) == {"d.db": "new"}
+    assert (database.read_text(), wal.exists()) == ("new", False)
     wal.write_text("of the new one")
     forward(moves)
-    assert tree(tmp_path) == {"d.db": "new", "d.db-wal": "of the new one"}
+    assert (database.read_text(), wal.read_text()) == ("new", "of the new one")
+    back(moves)
+    assert (database.read_text(), wal.read_text()) == ("old", "of the old one")
+
+
+def test_what_came_beside_a_database_that_is_back_stays_with_it(tmp_path: Path) -> None:
+    journal.begin(tmp_path, "snapshot")
+    filled(tmp_path, {"d.db": "old"}, {"d.db": "new"})
+    moves = moves_of(tmp_path, [tmp_path / "d.db"], [tmp_path / "d.db"])
+    forward(moves)
+    back(moves)
+
+    (tmp_path / "d.db-wal").write_text("of the old one")
     back(moves)
 
     assert tree(tmp_path) == {"d.db": "old", "d.db-wal": "of the old one"}

@@ -22,6 +22,6 @@ def test_between_two_states_no_command_opens_the_database(
         main(["devices", "list"])
 
     assert capsys.readouterr().err == (
-        f"doorbell: a restore was killed in {tmp_path}; 'doorbell up' ends it, or a further restore\n"
+        f"doorbell: a restore is under way in {tmp_path}, or was killed there: then 'doorbell up' ends it\n"
     )
     assert not (tmp_path / "doorbell.db").exists()
