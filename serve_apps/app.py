@@ -209,15 +209,15 @@ def _load(settings: Settings, engine: SqlEngine, recognizers: Recognizers, io: T
 
 
 def _recent(settings: Settings, gallery: Gallery) -> RecentFrames:
-    """Recent frames as the settings want them, kept within their limits from now on."""
+    """Recent frames as the settings want them, kept within their limits from now on, and crops as the gallery does."""
     from serve_apps.events.recent import RecentFrames, RecentLimits
-    from serve_apps.events.sampling import keep_pruned
+    from serve_apps.gallery.owed import remove_owed
+    from serve_apps.hourly import hourly
 
     most = settings.recent_frames if settings.recent_frames_rate else 0
     limits = RecentLimits(most, timedelta(days=settings.recent_frames_days))
-    blobs = crops_at(settings.recent_frames_url)
-    recent = RecentFrames(gallery.database, gallery.keyring, blobs, limits, now)
-    keep_pruned(recent)
+    recent = RecentFrames(gallery.database, gallery.keyring, crops_at(settings.recent_frames_url), limits, now)
+    hourly({"recent frames": recent.prune, "crops": lambda: remove_owed(gallery, now())})
     return recent
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable
 
@@ -12,12 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.security.keyring import KeyringError
 from serve_apps.events.event import Event
-from serve_apps.events.recent import RecentFrames
 from serve_apps.gallery.crops import CropsUnavailable
 
 log = logging.getLogger(__name__)
-
-PRUNING_SECONDS = 3600.0
 
 
 class Sampling:
@@ -63,17 +59,3 @@ class Sampling:
             log.warning("recent_frames.dropped event=%s: %s", event.id, type(error).__name__)
         finally:
             self._busy = False
-
-
-def keep_pruned(recent: RecentFrames, seconds: float = PRUNING_SECONDS) -> None:
-    """Remove what is too old now and every hour from now on, in a thread: no frame may come for days."""
-
-    def forever() -> None:
-        while True:
-            try:
-                recent.prune()
-            except Exception as error:  # the outermost loop: an hour later it may be well again
-                log.warning("recent_frames.not_pruned: %s", type(error).__name__)
-            time.sleep(seconds)
-
-    threading.Thread(target=forever, name="recent-frames", daemon=True).start()

@@ -39,9 +39,11 @@ from serve_apps.events.failures import FailedTry, Failures
 from serve_apps.events.observations import Observations, Seen, observed
 from serve_apps.events.store import EventStore, FrameIdReused
 from serve_apps.faces import Box, Frame, Identity, Recognition, Standing, Trigger, Verdict
+from serve_apps.gallery.audited import actor
 from serve_apps.gallery.chains import NOBODY
 from serve_apps.gallery.crops import CropsUnavailable, FolderCrops
 from serve_apps.gallery.index import GalleryIndex
+from serve_apps.gallery.owed import remove_owed
 from serve_apps.gallery.person import NewFace, Person
 from serve_apps.gallery.store import Gallery, NameTaken, NobodyOfThatName, NoSuchFace, PhotoAlreadyEnrolled
 from serve_apps.notifications import outbox as outbox_module
@@ -457,11 +459,11 @@ def test_a_standing_comes_with_its_face_or_not_at_all(house: Household) -> None:
     person = house.enrol("Visitor")
     with pytest.raises(PhotoAlreadyEnrolled):
         house.gallery.add_face(person, a_face(), NOW, Standing.BLACKLISTED)
-    assert house.gallery.person("Visitor").standing is Standing.KNOWN
+    assert house.gallery.person("Visitor").standing == Standing.KNOWN
 
     house.gallery.add_face(person, a_face(photo="2"), NOW, Standing.BLACKLISTED)
 
-    assert house.gallery.person("Visitor").standing is Standing.BLACKLISTED
+    assert house.gallery.person("Visitor").standing == Standing.BLACKLISTED
 
 
 def test_a_face_is_read_back_and_forgotten(house: Household) -> None:
@@ -477,6 +479,29 @@ def test_a_face_is_read_back_and_forgotten(house: Household) -> None:
         house.gallery.face(face.id)
     with pytest.raises(CropsUnavailable):
         house.gallery.crop(face)
+
+
+def test_a_crop_that_stayed_when_its_face_was_removed_goes_later(
+    house: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = house.gallery.by(actor("key 1", NOW))
+    house.enrol("Resident", photo="1")
+    house.enrol("Resident", 1.0, photo="2")
+    stays, goes = house.gallery.faces("Resident")
+
+    def away(*_: object) -> None:
+        raise CropsUnavailable("the storage is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.crops, "remove", away)
+        with pytest.raises(CropsUnavailable):
+            ours.remove_faces([goes])
+    assert house.gallery.crop(goes)
+    remove_owed(house.gallery, NOW + timedelta(hours=1))
+
+    with pytest.raises(CropsUnavailable):
+        house.gallery.crop(goes)
+    assert house.gallery.crop(stays)
 
 
 def test_what_is_kept_of_a_face_is_sealed(house: Household) -> None:
