@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import subprocess
@@ -20,9 +21,16 @@ def in_this_process(data: Path, *arguments: str, **environment: str) -> subproce
         for name, value in {"DOORBELL_DATA": str(data), **environment}.items():
             variables.setenv(name, value)
         try:
-            main(arguments)
-        except SystemExit as ended:
-            return subprocess.CompletedProcess(arguments, int(ended.code or 0), out.getvalue(), err.getvalue())
+            status = _status(arguments)
         finally:
             os.umask(umask)
+            gc.collect()  # its connections end with it, as those of a process
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+def _status(arguments: tuple[str, ...]) -> int:
+    try:
+        main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
     raise AssertionError("the command line ends by SystemExit")

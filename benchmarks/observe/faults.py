@@ -112,12 +112,12 @@ def wrong_key(house: House) -> Iterator[None]:
 
 
 FAULTS = (
-    Fault("SecurityEvent", wrong_key, 60, {"event_type": "key_unknown"}),
+    Fault("SecurityEvent", wrong_key, 120, {"event_type": "key_unknown"}),
     Fault("PipelineWorkerDown", no_courier, 240, {"worker_type": "courier"}),
-    Fault("HighErrorRate", no_event_can_be_written, 150),
-    Fault("DiskAlmostFull", full_disk, 150),
-    Fault("EdgeSilent", silent_box, 200, {"device": "back door"}),
-    Fault("ReplicaCrashLoop", forecaster_ends_again_and_again, 240, {"worker_type": "forecaster"}),
+    Fault("HighErrorRate", no_event_can_be_written, 300),
+    Fault("DiskAlmostFull", full_disk, 300),
+    Fault("EdgeSilent", silent_box, 300, {"device": "back door"}),
+    Fault("ReplicaCrashLoop", forecaster_ends_again_and_again, 400, {"worker_type": "forecaster"}),
 )
 RESOLVED_SECONDS = 300.0
 

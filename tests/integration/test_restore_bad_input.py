@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,7 +189,7 @@ def test_a_face_without_its_crop_stops_a_snapshot(home: House, kept: Vault) -> N
 
 def test_an_unsound_state_does_not_take_the_place_of_the_present_one(home: House, kept: Vault) -> None:
     home.enrol("Ada")
-    with sqlite3.connect(home.folder / "doorbell.db") as raw:
+    with closing(sqlite3.connect(home.folder / "doorbell.db", isolation_level=None)) as raw:
         raw.execute("DROP TRIGGER audit_no_update")
         raw.execute("UPDATE audit SET actor = 'somebody else' WHERE seq = 1")
     kept.snapshot(home)
