@@ -39,6 +39,11 @@ class Journal:
     moves: tuple[Move, ...] = ()
     schemas: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
+    @property
+    def is_between(self) -> bool:
+        """Whether the swap was begun and not ended: nothing may use the place before that."""
+        return self.phase in ("swapping", "undoing")
+
     def at(self, phase: Phase) -> Journal:
         """The same, further."""
         return replace(self, phase=phase)
@@ -63,9 +68,9 @@ def read(folder: Path) -> Journal | None:
 
 
 def is_between(folder: Path) -> bool:
-    """Whether a swap was begun and not ended. Raises CannotRestore."""
+    """Whether a swap was begun there and not ended. Raises CannotRestore."""
     found = read(folder)
-    return found is not None and found.phase in ("swapping", "undoing")
+    return found is not None and found.is_between
 
 
 def write(folder: Path, journal: Journal) -> None:

@@ -21,7 +21,7 @@ def erase_left(state: State, seconds: float = 0.0) -> bool:
         if not mine:
             raise Busy(f"a restore is under way in {state.folder}; try again when it has ended")
         found = journal.read(state.folder)
-        if journal.is_between(state.folder):
+        if found is not None and found.is_between:
             raise Busy(f"a restore was killed in {state.folder}; 'doorbell up' ends it")
         if not is_left(state):
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from backup.disk import sync_folder
@@ -37,13 +37,11 @@ def sync_all() -> None:
     os.sync()
 
 
-def forward(moves: Iterable[Move]) -> None:
+def forward(moves: Sequence[Move]) -> None:
     """Again and again, if need be."""
-    moves = list(moves)
-    by_live = {move.live: move for move in moves}
     for move in moves:
         live, new, before = Path(move.live), Path(move.new), Path(move.before)
-        of = _database(move, by_live)
+        of = _database(move, moves)
         came_later = of is not None and Path(of.new).exists()
         if live.exists() and not before.exists() and (move.had or came_later):
             _rename(live, before)
@@ -55,13 +53,11 @@ def forward(moves: Iterable[Move]) -> None:
         reached("restore.after_rename")
 
 
-def back(moves: Iterable[Move]) -> None:
+def back(moves: Sequence[Move]) -> None:
     """Take it back; again and again, if need be."""
-    moves = list(moves)
-    by_live = {move.live: move for move in moves}
     for move in moves:
         live, new, before = Path(move.live), Path(move.new), Path(move.before)
-        of = _database(move, by_live)
+        of = _database(move, moves)
         is_back = of is not None and of.had and not Path(of.before).exists()
         if live.exists() and (before.exists() if move.had else not new.exists() and not is_back):
             _rename(live, new)
@@ -71,10 +67,9 @@ def back(moves: Iterable[Move]) -> None:
         reached("undo.after_rename")
 
 
-def _database(move: Move, by_live: Mapping[str, Move]) -> Move | None:
+def _database(move: Move, moves: Sequence[Move]) -> Move | None:
     """Of a side file, which is the old database's as long as the new one waits, even if it came since."""
-    names = (move.live.removesuffix(side) for side in SIDE_FILES if move.live.endswith(side))
-    return next((by_live[name] for name in names if name in by_live), None)
+    return next((each for each in moves for side in SIDE_FILES if move.live == f"{each.live}{side}"), None)
 
 
 def _rename(old: Path, new: Path) -> None:

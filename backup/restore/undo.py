@@ -40,11 +40,6 @@ def finish(state: State) -> None:
         _back(state, found)
 
 
-def is_between(state: State) -> bool:
-    """Whether a swap was begun and not ended: nothing may use the place before `finish`."""
-    return journal.is_between(state.folder)
-
-
 def undo(state: State) -> str:
     """The state before the last restore is back; the id of the snapshot that is gone. Raises CannotRestore.
 

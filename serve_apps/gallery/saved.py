@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cluster.security.keyring import KeyringError
+from serve_apps.recognition.weights import sync_folder
 
 MAGIC = b"doorbell-index-1\n"
 CHUNK = 2**20
@@ -61,11 +62,7 @@ def save(path: Path, header: Header, key: bytes, sections: Sequence[memoryview])
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
     return size
 
 

@@ -119,7 +119,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -129,10 +129,10 @@ def _make_folder(folder: Path) -> None:
     """With what is missing above it, each one's name on the disk before the next."""
     for each in reversed([each for each in (folder, *folder.parents) if not each.is_dir()]):
         each.mkdir(exist_ok=True)
-        _sync(each.parent)
+        sync_folder(each.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Or a power cut could take a name back."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -82,9 +82,8 @@ def test_what_verify_finds_is_named_and_ends_with_status_1(operator: Operator, t
 
 
 def test_rows_that_name_what_is_not_there_are_found_although_every_byte_is_right(operator: Operator) -> None:
-    with closing(
-        sqlite3.connect(operator.data / "doorbell.db", isolation_level=None)
-    ) as connection:  # which asks for no foreign keys
+    unchecked = sqlite3.connect(operator.data / "doorbell.db", isolation_level=None)  # which asks for no foreign keys
+    with closing(unchecked) as connection:
         connection.execute("INSERT INTO embeddings VALUES ('nobody', 'space-1', x'00')")
     operator("init")
     operator("snapshot")

@@ -11,7 +11,8 @@ import pytest
 
 from backup.errors import Busy
 from backup.failpoints import ALL
-from backup.restore.undo import finish, is_between, undo
+from backup.restore.journal import is_between
+from backup.restore.undo import finish, undo
 from backup.restore.whole import restore
 from tests.integration import restored_apart
 from tests.integration.backed_up import House, Vault, begun, house, vault
@@ -77,7 +78,7 @@ def check_restore_killed(at: str, home: House, kept: Vault, tmp_path: Path) -> N
     before = everything(home)
 
     assert killed("restore", at, home, tmp_path)
-    between = is_between(home.state)
+    between = is_between(home.folder)
     found = None if between else everything(home)
     restore(home.state, kept.repository, kept.apart)
     after = everything(home)
@@ -98,7 +99,7 @@ def test_a_restore_that_is_killed_is_gone_on_with(at: str, home: House, kept: Va
 def test_whichever_rename_is_the_last_one(at: str, time: int, home: House, kept: Vault, tmp_path: Path) -> None:
     before = everything(home)
 
-    if killed("restore", f"{at}:{time}", home, tmp_path) and is_between(home.state):
+    if killed("restore", f"{at}:{time}", home, tmp_path) and is_between(home.folder):
         finish(home.state)
     after = everything(home)
     assert "Di" not in {person[1] for person in after[0]["people"]}
@@ -113,7 +114,7 @@ def test_an_undo_that_is_killed_is_gone_on_with(at: str, home: House, kept: Vaul
     home.close()
 
     assert killed("undo", at, home, tmp_path)
-    assert is_between(home.state)
+    assert is_between(home.folder)
     with pytest.raises(Busy, match="a restore was killed"):
         kept.snapshot(home)
     undo(home.state)
